@@ -1,0 +1,1 @@
+"""The agent on a supervised computer, openly, under an order."""

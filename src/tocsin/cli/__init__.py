@@ -1,0 +1,46 @@
+"""The command line: one file per command, loaded only when it is called, so that ``--help`` is instant."""
+
+import importlib
+
+import click
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("tocsin.cli.up", "Start the hub and its console."),
+    "demo": ("tocsin.cli.demo", "See it work: hub, a virtual desktop and a real agent."),
+    "order": ("tocsin.cli.order", "Write, sign, verify and show orders."),
+    "agent": ("tocsin.cli.agent", "Enrol and run the agent on a supervised computer."),
+    "evidence": ("tocsin.cli.evidence", "Open and verify sealed evidence."),
+    "audit": ("tocsin.cli.audit", "Verify and export the audit log."),
+    "bench": ("tocsin.cli.bench", "Run the measurements of docs/benchmarks.md."),
+}
+"""Command name → (module holding a click command named ``command``, one line of help)."""
+
+
+class _Lazy(click.Group):
+    """A group that imports a command's module only when that command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command, or None when there is no such command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List commands with their one-line help without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example:  tocsin demo",
+)
+@click.version_option(package_name="tocsin")
+def main() -> None:
+    """Tocsin recognises signs of child sexual exploitation and puts each before the right person."""

@@ -1,0 +1,1 @@
+"""Detectors, listed by hand, in the order they run."""

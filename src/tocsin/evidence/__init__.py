@@ -1,0 +1,1 @@
+"""Evidence: sealing, the journal chain, the transparency log, custody."""

@@ -1,0 +1,1 @@
+"""The hub: ingest, alerts, people, notification, API."""

@@ -1,0 +1,1 @@
+"""The hub's state: SQLite by default, PostgreSQL by URL."""

@@ -1,0 +1,1 @@
+"""Orders: clauses, signing, what an order permits, and verdicts."""

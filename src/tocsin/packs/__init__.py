@@ -1,0 +1,1 @@
+"""What a non-programmer reviews: phrases, clauses, indicators (YAML)."""

@@ -1,0 +1,1 @@
+"""Text: normalising, matching phrases, following conversations and who speaks in them."""
