@@ -1,0 +1,34 @@
+# Two commands: `make run` shows the product working, `make test` proves it.
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check fuzz bench lock clean help
+
+help:            ## list what can be made
+	@grep -E '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(VENV)/.ready: requirements.lock pyproject.toml tools/setup
+	@bash tools/setup $(VENV)
+
+run: $(VENV)/.ready  ## hub, a virtual desktop and a real agent watching it; Ctrl-C stops everything
+	@exec $(BIN)/tocsin demo
+
+check: $(VENV)/.ready  ## style, types and the floors between rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check  ## the whole suite, browser tests included
+	@bash tools/test $(BIN)
+
+bench: $(VENV)/.ready  ## every measurement of docs/benchmarks.md
+	$(BIN)/tocsin bench
+
+lock: $(VENV)/.ready  ## resolve dependencies anew, with hashes and no host names
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-annotate --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean:           ## remove what was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .coverage* htmlcov
