@@ -1,1 +1,5 @@
-"""The hub over HTTP."""
+"""The hub over HTTP: every router, listed by hand. Each is an APIRouter named ``router`` with full paths."""
+
+from fastapi import APIRouter
+
+ROUTERS: tuple[APIRouter, ...] = ()
