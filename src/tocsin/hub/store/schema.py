@@ -62,7 +62,7 @@ class Unit(Base):
 
 
 class Person(Base):
-    """Someone who signs in. ``role``: officer, supervisor, auditor, administrator, reviewer."""
+    """Someone who signs in. ``role``: officer, supervisor, auditor, administrator."""
 
     __tablename__ = "people"
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -77,10 +77,9 @@ class Person(Base):
     recovery_hashes: Mapped[list[str]] = mapped_column(default=list)
     age_recipient: Mapped[str] = mapped_column(String(200), default="")
     notify_urls: Mapped[list[str]] = mapped_column(default=list)
+    notify_severity: Mapped[int] = mapped_column(Integer, default=3)
     on_call: Mapped[int] = mapped_column(Integer, default=0)
     active: Mapped[bool] = mapped_column(default=True)
-    failed_count: Mapped[int] = mapped_column(Integer, default=0)
-    locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     unit: Mapped[Unit] = relationship(lazy="joined")
 
@@ -93,9 +92,20 @@ class WebSession(Base):
     person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
     csrf: Mapped[str] = mapped_column(String(64))
     second_factor: Mapped[bool] = mapped_column(default=False)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime]
     last_seen: Mapped[datetime]
     expires_at: Mapped[datetime]
+
+
+class Throttle(Base):
+    """Refused sign-ins of one account or address; ``key`` is a keyed digest, so no names or addresses are kept."""
+
+    __tablename__ = "throttles"
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    last_at: Mapped[datetime]
+    blocked_until: Mapped[datetime | None]
 
 
 class Token(Base):
@@ -277,6 +287,23 @@ class AlertEvent(Base):
     detail: Mapped[str] = mapped_column(Text, default="")
 
 
+class Consultation(Base):
+    """A person's stated reason to open a subject's record or an alert's evidence, good for one session and a while.
+
+    ``alert_id`` is None for the subject's record.
+    """
+
+    __tablename__ = "consultations"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    session_hash: Mapped[str] = mapped_column(String(64))
+    subject_id: Mapped[str] = mapped_column(ForeignKey("subjects.id"), index=True)
+    alert_id: Mapped[str | None] = mapped_column(ForeignKey("alerts.id"), index=True)
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
 class AuditEntry(Base):
     """A leaf of the hub's Merkle log: ``entry`` is canonical JSON, ``leaf`` its RFC 6962 leaf hash."""
 
@@ -310,6 +337,7 @@ class Notification(Base):
     next_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     sent_at: Mapped[datetime | None]
+    given_up_at: Mapped[datetime | None]
     error: Mapped[str] = mapped_column(Text, default="")
 
 
