@@ -1,0 +1,167 @@
+"""A virtual desktop with a real browser on it, and a hand that really clicks (XTEST)."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from tocsin.demo.processes import Processes
+
+T = TypeVar("T")
+
+CHROMIUM_FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-translate",
+    "--disable-features=Translate,MediaRouter,OptimizationHints,AutofillServerCommunication",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    "--password-store=basic",
+    "--force-color-profile=srgb",
+)
+
+
+class DesktopError(RuntimeError):
+    """The virtual desktop cannot be had; the message says what to install or do."""
+
+
+def chromium() -> str:
+    """Return the browser's path. Raises DesktopError when there is none."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    raise DesktopError("no Chromium was found; install it with: apt-get install chromium")
+
+
+class Desktop:
+    """An X server that nobody sees, with what runs on it. Use as a context manager: leaving it stops everything."""
+
+    def __init__(self, width: int = 1280, height: int = 800) -> None:
+        self.width, self.height = width, height
+        self.display = ""
+        self._processes = Processes()
+        self._folder = Path(tempfile.mkdtemp(prefix="tocsin-desktop-"))
+
+    def __enter__(self) -> Self:
+        """Start the X server on the first free display."""
+        if shutil.which("Xvfb") is None:
+            raise DesktopError("no Xvfb was found; install it with: apt-get install xvfb")
+        reading, writing = os.pipe()
+        try:
+            screen = f"{self.width}x{self.height}x24"
+            argv = ["Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp", "-noreset"]
+            self._processes.start(argv, pass_fds=(writing,))
+            os.close(writing)
+            with os.fdopen(reading) as pipe:
+                number = pipe.readline().strip()
+        except BaseException:
+            self.close()
+            raise
+        if not number:
+            self.close()
+            raise DesktopError("Xvfb did not start; run it by hand to see why: Xvfb :99")
+        self.display = f":{number}"
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Stop everything that was started here."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop everything that was started here and remove its files."""
+        self._processes.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which programs appear on this desktop."""
+        env = {k: v for k, v in os.environ.items() if k not in ("WAYLAND_DISPLAY", "XDG_SESSION_TYPE")}
+        return {**env, "DISPLAY": self.display, "XDG_SESSION_TYPE": "x11"}
+
+    def start(self, argv: list[str], log: Path | None = None, **env: str) -> "subprocess.Popen[bytes]":
+        """Start a program on this desktop; it is stopped with the desktop."""
+        return self._processes.start(argv, env={**self.environment, **env}, log=log)
+
+    def browse(self, url: str, *extra: str, app: bool = True) -> "subprocess.Popen[bytes]":
+        """Open a page in a real Chromium that covers the desktop below a notice bar of 40 pixels."""
+        profile = Path(tempfile.mkdtemp(dir=self._folder))
+        argv = [chromium(), *CHROMIUM_FLAGS, f"--user-data-dir={profile}"]
+        argv += [f"--window-size={self.width},{self.height - 40}", "--window-position=0,40"]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            argv += ["--no-sandbox", "--test-type"]
+        return self.start([*argv, *extra, f"--app={url}" if app else url])
+
+    def click(self, x: int, y: int) -> None:
+        """Press and release the first mouse button at a point, as a hand would, through XTEST."""
+        from Xlib import X
+        from Xlib.display import Display
+        from Xlib.ext import xtest
+
+        connection = Display(self.display)
+        try:
+            for event, detail, px, py in (
+                (X.MotionNotify, 0, x, y),
+                (X.ButtonPress, 1, 0, 0),
+                (X.ButtonRelease, 1, 0, 0),
+            ):
+                xtest.fake_input(connection, event, detail, x=px, y=py)
+                connection.sync()
+        finally:
+            connection.close()
+
+    def picture(self) -> bytes:
+        """Return what the desktop shows now, as a PNG."""
+        import mss
+        import mss.tools
+
+        with mss.MSS(display=self.display) as camera:
+            shot = camera.grab(camera.monitors[0])
+            png = mss.tools.to_png(shot.rgb, shot.size)
+        if png is None:
+            raise DesktopError("the virtual desktop could not be photographed")
+        return png
+
+    def windows(self) -> Iterable[tuple[str, int, int, int, int]]:
+        """Yield (title, x, y, width, height) of every visible top-level window."""
+        from Xlib import X, error
+        from Xlib.display import Display
+
+        connection = Display(self.display)
+        try:
+            root = connection.screen().root
+            for window in root.query_tree().children:
+                try:
+                    if window.get_attributes().map_state != X.IsViewable:
+                        continue
+                    shape = window.get_geometry()
+                    where = root.translate_coords(window, 0, 0)
+                    title = window.get_wm_name() or ""
+                except error.XError:
+                    continue
+                yield (str(title), where.x, where.y, shape.width, shape.height)
+        finally:
+            connection.close()
+
+
+def until(probe: Callable[[], T | None], seconds: float, what: str) -> T:
+    """Ask ``probe`` again until it answers, for at most ``seconds``. Raises TimeoutError naming ``what``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = probe()
+        if answer:
+            return answer
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not happen within {seconds:.0f} seconds")
+        time.sleep(0.02)

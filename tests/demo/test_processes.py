@@ -1,0 +1,35 @@
+"""Programs started together stop together, stubborn ones and their children included."""
+
+import sys
+from pathlib import Path
+
+import psutil
+
+from tocsin.demo.processes import Processes
+
+
+def test_a_stubborn_program_and_its_child_are_ended(tmp_path: Path) -> None:
+    code = (
+        "import signal, subprocess, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    log = tmp_path / "log"
+    processes = Processes()
+    parent = processes.start([sys.executable, "-c", code], log=log)
+    while not log.read_bytes().endswith(b"\n"):
+        assert parent.poll() is None
+    child = int(log.read_text())
+    processes.stop(parent, patience=0.3)
+    assert parent.poll() is not None
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_exit_code_comes_back() -> None:
+    processes = Processes()
+    child = processes.start([sys.executable, "-c", "raise SystemExit(3)"])
+    child.wait(10)
+    assert processes.stop(child) == 3
+    processes.close()

@@ -1,0 +1,48 @@
+"""The demonstration's pages are served on loopback, and a shown line waits for its paint."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from tocsin.demo.web import Pages
+
+
+@pytest.fixture
+def pages() -> Iterator[Pages]:
+    served = Pages(picture=lambda: b"PNG", console="http://127.0.0.1:8420")
+    yield served
+    served.close()
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return bytes(answer.read())
+
+
+def test_the_pages_and_the_picture_are_there(pages: Pages) -> None:
+    assert b"supervised computer" in get(pages.url)
+    assert b"Scripted demonstration" in get(pages.url + "/chat.html")
+    assert get(pages.url + "/screen.png?1") == b"PNG"
+    assert get(pages.url + "/console.txt") == b"http://127.0.0.1:8420"
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/../web.py", "/%2e%2e/web.py", "/a/b"])
+def test_nothing_else_is_served(pages: Pages, path: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        get(pages.url + path)
+    assert caught.value.code == 404
+
+
+def test_the_script_is_two_sided_and_harmless(pages: Pages) -> None:
+    script = json.loads(get(pages.url + "/script.json"))
+    assert {by for _, by, _ in script} == {"subject", "other"}
+    assert any("13" in text for _, by, text in script if by == "other")
+    assert len(script) > 30
+
+
+def test_without_a_page_showing_a_line_says_so(pages: Pages) -> None:
+    with pytest.raises(TimeoutError, match="no chat page"):
+        pages.show(timeout=0.05, by="other", text="hello")
