@@ -6,7 +6,9 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from tocsin.hub import refusals
 from tocsin.hub.api import ROUTERS
+from tocsin.hub.headers import SecurityHeaders
 from tocsin.hub.hub import Hub
 from tocsin.hub.settings import HubSettings
 
@@ -24,6 +26,8 @@ def create_app(settings: HubSettings) -> FastAPI:
 
     app = FastAPI(title="Tocsin hub", version=version("tocsin"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.hub = hub
+    app.add_middleware(SecurityHeaders, tls=settings.tls)
+    refusals.install(app)
     for router in ROUTERS:
         app.include_router(router)
     return app
