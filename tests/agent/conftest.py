@@ -1,15 +1,31 @@
+import base64
+import gzip
 import itertools
-import os
+import json
+import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from tocsin import orders
 from tocsin.agent.chain import Bounds
 from tocsin.agent.disk import Disk
 from tocsin.agent.journal import Journal
+from tocsin.evidence.journal import Head, JournalError, canonical, check, from_dict
 from tocsin.evidence.keys import DeviceKey
+from tocsin.evidence.sealing import new_identity
+from tocsin.model import Entry
 
 BOOT = "11111111-2222-3333-4444-555555555555"
 
@@ -112,5 +128,287 @@ def open_journal(
             continue
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+class FakeHub:
+    """A hub on loopback that keeps the wire's promises, or breaks them as ``faults`` say, one per request.
+
+    A fault: a status (int), "close" (no answer), "half" (half an answer), "garbage", "forged" (a receipt of
+    another key), "slow" (an answer after the client has given up).
+    """
+
+    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
+        self.key = DeviceKey.generate()
+        self.device = "device-1"
+        self.public = ""
+        self.head = Head()
+        self.entries: dict[int, dict[str, Any]] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.requests: list[tuple[str, str, int]] = []
+        self.bodies: list[bytes] = []
+        self.faults: list[int | str] = []
+        self.evidence_faults: list[int | str] = []
+        self.order_answer: dict[str, Any] | None = None
+        self.enrolments: list[dict[str, Any]] = []
+        self.refuse: Callable[[Entry], str] = lambda _: ""
+        self.lock = threading.RLock()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.url = f"https://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def take(self, raw: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+        with self.lock:
+            before = self.head.seq
+            for item in raw:
+                entry = from_dict(item)
+                if self.entries.get(entry.seq) == item:
+                    continue
+                try:
+                    said = self.refuse(entry)
+                    if said:
+                        raise JournalError("malformed", said)
+                    self.head = check(entry, self.head, self.public, self.device)
+                except JournalError as problem:
+                    head = {"seq": self.head.seq, "hash": self.head.hash}
+                    told = {"error": problem.code, "sentence": str(problem), "head": head, "refused_seq": entry.seq}
+                    return 409, told
+                self.entries[entry.seq] = item
+            signed = {
+                "device": self.device,
+                "seq": self.head.seq,
+                "hash": self.head.hash,
+                "at": "2026-11-22T17:00:00.000Z",
+            }
+            receipt = base64.b64encode(self.key.sign(canonical(signed))).decode()
+            head = {"seq": self.head.seq, "hash": self.head.hash}
+            taken = self.head.seq - before
+            return 200, {**signed, "head": head, "accepted": taken, "duplicates": len(raw) - taken, "receipt": receipt}
+
+    def kinds(self) -> list[str]:
+        return [entry["kind"] for _, entry in sorted(self.entries.items())]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        with self.lock:
+            return [entry["body"] for _, entry in sorted(self.entries.items()) if entry["kind"] == kind]
+
+
+def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_message(self, *_: object) -> None:
+            return
+
+        def answer(self, status: int, value: object) -> None:
+            data = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def faulty(self, faults: list[int | str]) -> bool:
+            with hub.lock:
+                fault = faults.pop(0) if faults else None
+            match fault:
+                case None:
+                    return False
+                case int():
+                    self.answer(fault, {"error": "injected", "sentence": "Not now."})
+                case "close":
+                    self.close_connection = True
+                    self.connection.close()
+                case "half":
+                    self.wfile.write(b'HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{"head": {"se')
+                    self.wfile.flush()
+                    self.close_connection = True
+                    self.connection.close()
+                case "garbage":
+                    self.answer(200, ["what"])
+                case "forged":
+                    head = {"seq": 10_000, "hash": "0" * 64}
+                    self.answer(200, {"head": head, "receipt": "AAAA", "at": "now", "device": hub.device})
+                case "conflict":
+                    self.answer(409, {"error": "fork"})
+            return True
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.headers.get("content-encoding") == "gzip":
+                body = gzip.decompress(body)
+            with hub.lock:
+                hub.requests.append(("POST", self.path, len(body)))
+                hub.bodies.append(body)
+            if self.faulty(hub.faults):
+                return
+            raw = json.loads(body)
+            if self.path == "/api/v1/enrol":
+                hub.enrolments.append(raw)
+                if raw["token"] != "good-token":
+                    self.answer(401, {"error": "token", "sentence": "This token is not known, or was used."})
+                    return
+                hub.public = raw["public_key"]
+                answer = {"device": hub.device, "hub_key": hub.key.public, "unit": "unit-1", "heartbeat_s": 15}
+                self.answer(201, answer)
+                return
+            self.answer(*hub.take(raw["entries"]))
+
+        def do_PUT(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            digest = self.path.rsplit("/", 1)[1]
+            with hub.lock:
+                hub.requests.append(("PUT", self.path, len(body)))
+                hub.bodies.append(body)
+                known = any((b.get("evidence") or {}).get("digest") == digest for b in hub.of("finding"))
+            if self.faulty(hub.evidence_faults):
+                return
+            if not known:
+                self.answer(404, {"error": "unknown", "sentence": "No entry names this evidence."})
+                return
+            hub.blobs[digest] = body
+            self.answer(201, {})
+
+        def do_GET(self) -> None:
+            with hub.lock:
+                hub.requests.append(("GET", self.path, 0))
+            if hub.order_answer is None:
+                self.answer(404, {"error": "unknown", "sentence": "No."})
+            else:
+                self.answer(200, hub.order_answer)
+
+    return Handler
+
+
+@pytest.fixture
+def hub() -> Iterator[FakeHub]:
+    fake = FakeHub()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture(scope="session")
+def tls_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, Path]]:
+    """Make a self-signed certificate."""
+
+    def make(name: str) -> tuple[Path, Path]:
+        folder = tmp_path_factory.mktemp(name)
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = datetime.now(UTC)
+        cert = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=2))
+            .sign(key, hashes.SHA256())
+        )
+        pem, private = folder / "cert.pem", folder / "key.pem"
+        pem.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+        private.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return pem, private
+
+    return make
+
+
+@pytest.fixture
+def fake_hub_class() -> type[FakeHub]:
+    return FakeHub
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Wait for something that another thread or process does, with a deadline."""
+
+    def until_(condition: Callable[[], object], seconds: float = 15.0, what: str = "it") -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"{what} did not happen within {seconds} s")
+            time.sleep(0.005)
+
+    return until_
+
+
+@pytest.fixture(scope="session")
+def authority() -> bytes:
+    return orders.keygen()
+
+
+@pytest.fixture(scope="session")
+def other_authority() -> bytes:
+    return orders.keygen()
+
+
+@pytest.fixture(scope="session")
+def identities() -> tuple[tuple[str, str], tuple[str, str]]:
+    return new_identity(), new_identity()
+
+
+@pytest.fixture(scope="session")
+def order_text(identities: tuple[tuple[str, str], tuple[str, str]]) -> Callable[..., str]:
+    """Write an order's document."""
+
+    def write(**changes: object) -> str:
+        raw: dict[str, Any] = {
+            "schema": "tocsin/order@1",
+            "id": "EX-2026-0042",
+            "kind": "court-order",
+            "title": "Sexual Harm Prevention Order",
+            "authority": {
+                "name": "Exampleshire Police, Offender Management Unit",
+                "contact": "0300 555 0123, omu@exampleshire.example",
+                "complaints": "Professional Standards, complaints@exampleshire.example",
+            },
+            "court": "Exampletown Crown Court",
+            "subject": {"reference": "S-17"},
+            "from": "2026-01-01T00:00:00Z",
+            "until": "2099-01-01T00:00:00Z",
+            "devices": [{"label": "laptop", "description": "grey laptop"}],
+            "recipients": [
+                {"name": "Officer", "age": identities[0][1], "role": "officer"},
+                {"name": "Recovery", "age": identities[1][1], "role": "recovery"},
+            ],
+            "evidence": ["text"],
+            "ledger": "counts",
+            "privileged": [{"label": "lawyer", "match": ["Harker and Co Solicitors"]}],
+            "clauses": [
+                {
+                    "number": "3",
+                    "condition": "C10",
+                    "text": "Not to have any contact with any child under 18.",
+                    "exceptions": ["Such as is inadvertent and not likely to be avoided in daily life."],
+                },
+                {"number": "5", "condition": "C5", "text": "Not to use private browsing."},
+            ],
+        }
+        raw.update(changes)
+        return yaml.safe_dump(raw, sort_keys=False)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def signed_order(order_text: Callable[..., str], authority: bytes) -> Callable[..., str]:
+    """Write and sign an order."""
+
+    def sign(key: bytes | None = None, **changes: object) -> str:
+        return orders.sign(order_text(**changes), key or authority)
+
+    return sign

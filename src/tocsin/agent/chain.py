@@ -145,7 +145,7 @@ class Chain:
 
         With ``aside`` the old files are moved there instead. Raises OSError and leaves the old one as it was.
         """
-        old_files = [p for p in self.folder.glob("*.seg")]
+        old_files = list(self.folder.glob("*.seg"))
         generation = max([self.generation, *(_generation(p) for p in old_files)]) + 1
         new: list[Segment] = []
         try:

@@ -204,14 +204,15 @@ class Journal:
             if first is None or first[0] != seq:
                 return
             entry = as_entry(first[1])
+            digest = Point.of(*first).hash
             dead = {
-                "entry_hash": Point.of(*first).hash,
+                "entry_hash": digest,
                 "kind": entry.kind,
                 "refused_seq": seq,
                 "status": status,
                 "reason": reason[:200],
             }
-            self._keep_dead(dead["entry_hash"], first[1])
+            self._keep_dead(digest, first[1])
             extra = self._plain(EntryKind.DEAD_LETTER, dead)
             self._rebuild(self._acked, (p for n, p in waiting), extra)
 
@@ -234,10 +235,8 @@ class Journal:
     def last_entry(self) -> Entry | None:
         """Return the newest entry, if the spool still holds one."""
         with self._lock:
-            newest = None
-            for _, newest in self._chain.after(self._chain.head.seq - 1):
-                pass
-            return None if newest is None else as_entry(newest)
+            newest = [payload for _, payload in self._chain.after(self._chain.head.seq - 1)]
+            return as_entry(newest[-1]) if newest else None
 
     def close(self) -> None:
         """Close the files; the cursor is made durable first."""
@@ -249,10 +248,8 @@ class Journal:
 
     def _write(self, kind: str, body: dict[str, Any], *, reserve: bool = False) -> Entry:
         head = self._chain.head
-        now = {"at": utc_text(self._clock.now()), "mono_ns": self._clock.monotonic_ns(), "boot": self._boot}
-        entry = sign_entry(
-            Entry(device=self.device, seq=head.seq + 1, kind=kind, body=body, prev=head.hash, **now), self._key
-        )
+        at, mono = utc_text(self._clock.now()), self._clock.monotonic_ns()
+        entry = sign_entry(Entry(self.device, head.seq + 1, at, mono, self._boot, kind, body, head.hash), self._key)
         self._chain.append(canonical(entry.as_dict()), self._acked.seq, reserve=reserve)
         return entry
 

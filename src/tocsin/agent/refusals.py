@@ -1,4 +1,4 @@
-"""Refusals: what could not be recorded, counted on disk in space taken beforehand, until a signed gap entry tells it."""
+"""Refusals: what could not be recorded, counted in space taken beforehand until a signed gap entry tells it."""
 
 import contextlib
 from collections import Counter

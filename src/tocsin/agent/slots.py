@@ -30,7 +30,7 @@ class Slots:
         return self._value
 
     def write(self, value: dict[str, Any], *, sync: bool) -> None:
-        """Store ``value``. With ``sync`` it is on disk on return; without, a power cut may bring back the one before."""
+        """Store ``value``: on disk on return with ``sync``, else a power cut may bring back the one before."""
         payload = json.dumps(value, separators=(",", ":")).encode()
         if len(payload) > _SLOT - _HEAD.size:
             raise ValueError("A slot holds less than 4 KiB.")

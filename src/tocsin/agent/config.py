@@ -1,0 +1,136 @@
+"""What an enrolled agent knows: its hub, whose orders it trusts, and where it keeps its things."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tocsin.agent.disk import Disk
+from tocsin.evidence.keys import read_bounded
+
+FORMAT = "tocsin/agent@1"
+_MAX = 1 << 20
+
+_TYPES: dict[str, tuple[type, ...]] = {"heartbeat_s": (int, float), "roots": (list,)}
+
+
+class AgentError(RuntimeError):
+    """The agent cannot go on; the message is a sentence for the person who meets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One enrolment. ``certificate`` is the hub's pinned certificate (PEM), empty only for plain http on loopback;
+    ``roots`` are the authority keys (base64) whose orders are trusted; ``salt`` (hex) makes thread names opaque."""
+
+    hub: str
+    device: str
+    hub_key: str
+    unit: str
+    heartbeat_s: float
+    certificate: str
+    roots: tuple[str, ...]
+    salt: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where an agent keeps its things: everything lies under one folder that only its user can read."""
+
+    data: Path
+
+    @property
+    def config(self) -> Path:
+        """The enrolment."""
+        return self.data / "agent.json"
+
+    @property
+    def key(self) -> Path:
+        """The device's private key."""
+        return self.data / "device.key"
+
+    @property
+    def order(self) -> Path:
+        """The signed order in force."""
+        return self.data / "order.json"
+
+    @property
+    def accepted(self) -> Path:
+        """Which orders' notices were accepted with a real key or button."""
+        return self.data / "accepted.json"
+
+    @property
+    def journal(self) -> Path:
+        """The spool."""
+        return self.data / "journal"
+
+    @property
+    def evidence(self) -> Path:
+        """Sealed evidence on its way."""
+        return self.data / "evidence"
+
+    @property
+    def ledger(self) -> Path:
+        """What the hub has received, for the subject to see."""
+        return self.data / "ledger.db"
+
+    @property
+    def status(self) -> Path:
+        """What the running agent says of itself."""
+        return self.data / "status.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one agent that runs."""
+        return self.data / "running.lock"
+
+    def create(self) -> None:
+        """Make the folder, closed to other users. Raises AgentError."""
+        try:
+            self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.data.chmod(0o700)
+        except OSError as problem:
+            raise AgentError(f"The agent's folder {self.data} cannot be made: {problem.strerror}.") from problem
+
+
+def save(folders: Folders, config: Config) -> None:
+    """Write the enrolment atomically, mode 0600. Raises OSError."""
+    raw = {"format": FORMAT, **asdict(config)}
+    Disk().replace(folders.config, json.dumps(raw, indent=1).encode())
+
+
+def load(folders: Folders) -> Config:
+    """Read the enrolment. Raises AgentError."""
+    raw = read_json(folders.config)
+    if raw is None:
+        raise AgentError(
+            f"This computer is not enrolled ({folders.config} is missing). Enrol it with: "
+            "tocsin agent enrol --hub URL --token TOKEN --order FILE"
+        )
+    if raw.get("format") != FORMAT:
+        raise AgentError(f"{folders.config} is not an enrolment of this version; enrol again.")
+    fields: dict[str, Any] = {}
+    for name in Config.__slots__:
+        value = raw.get(name)
+        wanted = _TYPES.get(name, (str,))
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise AgentError(f"{folders.config} is damaged: its {name!r} is missing or wrong; enrol again.")
+        fields[name] = value
+    config = Config(**fields)
+    return replace(
+        config, roots=tuple(map(str, config.roots)), heartbeat_s=min(60.0, max(1.0, float(config.heartbeat_s)))
+    )
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a small JSON object; None where there is none. Raises AgentError where it cannot be read."""
+    try:
+        raw = json.loads(read_bounded(path, _MAX))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as problem:
+        raise AgentError(f"{path} cannot be read: {problem}.") from problem
+    if not isinstance(raw, dict):
+        raise AgentError(f"{path} cannot be read: it is not an object.")
+    return raw

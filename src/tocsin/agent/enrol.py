@@ -1,0 +1,206 @@
+"""Enrolment: a one-time token and a signed order make this computer a supervised one; nothing else can.
+
+What is trusted from then on is fixed here: the authority's key, and the hub's certificate and key.
+"""
+
+import base64
+import contextlib
+import getpass
+import hashlib
+import platform
+import secrets
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+
+from tocsin.agent import config as configs
+from tocsin.agent import wire
+from tocsin.agent.config import AgentError, Config, Folders
+from tocsin.agent.disk import Disk
+from tocsin.agent.journal import Journal
+from tocsin.agent.platform import boot_identity
+from tocsin.evidence.journal import canonical
+from tocsin.evidence.keys import DeviceKey, KeyFileError, fingerprint, read_public
+from tocsin.model import Clock, EntryKind
+from tocsin.orders import OrderError, SignedOrder, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What enrolment fixed, for the person who did it to compare and note down."""
+
+    config: Config
+    order: SignedOrder
+    certificate: str
+    hub_key: str
+
+
+def enrol(
+    hub: str,
+    token: str,
+    signed: str,
+    folders: Folders,
+    clock: Clock,
+    *,
+    roots: Collection[str] = (),
+    label: str = "",
+    certificate: str = "",
+) -> Enrolled:
+    """Enrol this computer. Raises AgentError, and leaves nothing behind then.
+
+    ``roots`` are the authority keys to trust; with none, the order's own signer is pinned at first use and its
+    fingerprint returned to be compared. ``certificate`` is a fingerprint the hub's certificate must have.
+    """
+    hub = wire.checked_hub(hub)
+    if folders.config.exists():
+        raise AgentError("This computer is enrolled already; see tocsin agent status.")
+    order = check_order(signed, roots, clock.now())
+    label = _label(order, label)
+    pem = wire.certificate_of(hub)
+    shown = wire.certificate_fingerprint(pem)
+    if certificate and _plain(certificate) != _plain(shown):
+        raise AgentError(f"The hub shows another certificate than the one expected: {shown}. Nothing was sent.")
+    key = DeviceKey.generate()
+    folders.create()
+    try:
+        key.save(folders.key)
+    except KeyFileError as problem:
+        raise AgentError(f"Nothing was sent: {problem}") from problem
+    answer = _ask(hub, pem, token, key, order, label)
+    try:
+        config = Config(
+            hub=hub,
+            device=str(answer["device"]),
+            hub_key=str(answer["hub_key"]),
+            unit=str(answer.get("unit", "")),
+            heartbeat_s=float(answer.get("heartbeat_s", 15.0)),
+            certificate=pem,
+            roots=tuple(roots) or (order.signer,),
+            salt=secrets.token_hex(16),
+            label=label,
+        )
+        read_public(config.hub_key)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise AgentError(f"The hub's answer to the enrolment cannot be read: {problem}.") from problem
+    _keep(folders, config, key, order, clock)
+    return Enrolled(config, order, shown, fingerprint(config.hub_key))
+
+
+def check_order(signed: str, roots: Collection[str], now: datetime) -> SignedOrder:
+    """Verify a signed order for enrolment: trusted signer, not ended. Raises AgentError."""
+    for root in roots:
+        try:
+            read_public(root)
+        except KeyFileError as problem:
+            raise AgentError(f"The authority key {root[:60]!r} cannot be used: {problem}") from problem
+    try:
+        order = verify(signed, tuple(roots) or None)
+    except OrderError as problem:
+        raise AgentError(f"The order is refused: {problem}") from problem
+    if order.order.state(now) == "ended":
+        raise AgentError(f"The order ended on {order.order.ends:%d %B %Y}; nobody can be enrolled under it.")
+    return order
+
+
+def unenrol(folders: Folders, clock: Clock, *, send_seconds: float = 10.0) -> bool:
+    """Remove this enrolment. It is reported, not prevented: True when the hub was told before the files went.
+
+    Raises AgentError when the computer is not enrolled.
+    """
+    from tocsin.agent.uplink import flush
+
+    config = configs.load(folders)
+    told = False
+    with contextlib.suppress(OSError, ValueError):
+        key = DeviceKey.load(folders.key)
+        journal = Journal(folders.journal, key, config.device, clock, boot_identity())
+        journal.append(
+            EntryKind.STOP,
+            {"reason": "unenrolled", "sentence": f"The agent was removed by {_who()} with tocsin agent unenrol."},
+        )
+        told = flush(config, journal, seconds=send_seconds)
+        journal.close()
+    for path in (folders.config, folders.key, folders.order, folders.accepted, folders.ledger, folders.status):
+        for each in path.parent.glob(path.name + "*"):
+            each.unlink(missing_ok=True)
+    for folder in (folders.journal, folders.evidence):
+        shutil.rmtree(folder, ignore_errors=True)
+    return told
+
+
+def _label(order: SignedOrder, label: str) -> str:
+    labels = [device.label for device in order.order.devices]
+    if label and label not in labels:
+        raise AgentError(f"The order names no device {label[:60]!r}; it names: {', '.join(labels)}.")
+    if not label and len(labels) > 1:
+        raise AgentError(f"The order names several devices; say which this is with --label: {', '.join(labels)}.")
+    return label or labels[0]
+
+
+def _ask(hub: str, pem: str, token: str, key: DeviceKey, order: SignedOrder, label: str) -> dict[str, Any]:
+    proof = key.sign(canonical({"token": token, "public_key": key.public, "order_digest": order.digest}))
+    question = {
+        "token": token,
+        "public_key": key.public,
+        "order": order.text,
+        "platform": f"{platform.system()} {platform.machine()}",
+        "software": f"tocsin {version('tocsin')}",
+        "label": label,
+        "proof": base64.b64encode(proof).decode("ascii"),
+    }
+    try:
+        with wire.client(hub, pem) as client:
+            response = client.post("/api/v1/enrol", json=question)
+    except httpx.HTTPError as problem:
+        raise AgentError(
+            f"The hub at {hub} did not answer the enrolment: {problem or type(problem).__name__}."
+        ) from None
+    if response.status_code != 201:
+        said = wire.sentence_of(response) or f"it answered {response.status_code}"
+        raise AgentError(f"The hub refused the enrolment: {said}")
+    try:
+        answer = response.json()
+    except ValueError as problem:
+        raise AgentError("The hub's answer to the enrolment cannot be read.") from problem
+    if not isinstance(answer, dict):
+        raise AgentError("The hub's answer to the enrolment cannot be read.")
+    return answer
+
+
+def _keep(folders: Folders, config: Config, key: DeviceKey, order: SignedOrder, clock: Clock) -> None:
+    """Write everything; the configuration last, since with it the computer counts as enrolled."""
+    shutil.rmtree(folders.journal, ignore_errors=True)
+    shutil.rmtree(folders.evidence, ignore_errors=True)
+    try:
+        Disk().replace(folders.order, order.text.encode())
+        journal = Journal(folders.journal, key, config.device, clock, boot_identity())
+        name = hashlib.sha256(bytes.fromhex(config.salt) + platform.node().encode()).hexdigest()
+        journal.append(
+            EntryKind.ENROLLED,
+            {
+                "order": order.digest,
+                "software": f"tocsin {version('tocsin')}",
+                "platform": f"{platform.system()} {platform.machine()}",
+                "hostname_hash": name,
+            },
+        )
+        journal.close()
+        configs.save(folders, config)
+    except (OSError, KeyFileError) as problem:
+        raise AgentError(f"The enrolment could not be written to {folders.data}: {problem}.") from problem
+
+
+def _plain(text: str) -> str:
+    return text.upper().removeprefix("SHA256:").replace(":", "").replace(" ", "")
+
+
+def _who() -> str:
+    try:
+        return f"the user {getpass.getuser()}"
+    except (OSError, KeyError):
+        return "a user of this computer"

@@ -1,0 +1,125 @@
+"""The one connection the agent makes: to the hub it is enrolled at, with the certificate it was enrolled with.
+
+No proxy, no netrc, no redirects, no other certificate authority: data goes to the enrolled authority only (A9).
+"""
+
+import base64
+import hashlib
+import ipaddress
+import secrets
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+import httpx
+
+from tocsin.agent.config import AgentError, Config
+from tocsin.evidence.journal import canonical
+from tocsin.evidence.keys import DeviceKey
+
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_LIMITS = httpx.Limits(max_connections=2, max_keepalive_connections=2, keepalive_expiry=120.0)
+
+
+def checked_hub(url: str) -> str:
+    """Return the hub's address without a trailing slash. Raises AgentError for anything but https, or http at home."""
+    parts = urlsplit(url)
+    try:
+        port_ok = parts.port is None or parts.port > 0
+    except ValueError:
+        port_ok = False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok or parts.query or parts.username:
+        raise AgentError(f"{url[:200]!r} is not a hub's address; write it as https://hub.example.org:8420")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise AgentError("Without TLS the agent speaks only to a hub on the same machine; use an https address.")
+    return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name or address is this machine itself."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def certificate_of(url: str, timeout: float = 10.0) -> str:
+    """Fetch the certificate that the hub shows, as PEM, without trusting it: the caller pins or compares it.
+
+    Empty for plain http. Raises AgentError when the hub cannot be reached.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "http":
+        return ""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    host, port = parts.hostname or "", parts.port or 443
+    try:
+        with (
+            socket.create_connection((host, port), timeout=timeout) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            found = secure.getpeercert(binary_form=True)
+    except (OSError, ValueError) as problem:
+        raise AgentError(f"The hub at {url} cannot be reached: {problem}.") from problem
+    if not found:
+        raise AgentError(f"The hub at {url} shows no certificate.")
+    return ssl.DER_cert_to_PEM_cert(found)
+
+
+def certificate_fingerprint(pem: str) -> str:
+    """Return what people compare: the certificate's SHA-256 in groups, as browsers and openssl show it."""
+    if not pem:
+        return "none (plain http on this machine)"
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest().upper()
+    return "SHA256:" + ":".join(digest[i : i + 2] for i in range(0, 64, 2))
+
+
+def pinned(pem: str) -> ssl.SSLContext:
+    """Return a TLS context that trusts this very certificate and nothing else."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False  # the certificate itself is pinned; its names add nothing
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=pem)
+    return context
+
+
+def client(hub: str, certificate: str) -> httpx.Client:
+    """Open a client that can only speak to ``hub``."""
+    verify: ssl.SSLContext | bool = pinned(certificate) if certificate else False
+    return httpx.Client(
+        base_url=hub,
+        verify=verify,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=TIMEOUT,
+        limits=_LIMITS,
+        headers={"user-agent": "Tocsin agent"},
+    )
+
+
+def connect(config: Config) -> httpx.Client:
+    """Open a client to the hub this computer is enrolled at."""
+    return client(config.hub, config.certificate)
+
+
+def signed_headers(key: DeviceKey, device: str, path: str) -> dict[str, str]:
+    """Return the headers that prove which device asks."""
+    nonce = secrets.token_hex(16)
+    sig = key.sign(canonical({"device": device, "path": path, "nonce": nonce}))
+    return {
+        "X-Tocsin-Device": device,
+        "X-Tocsin-Nonce": nonce,
+        "X-Tocsin-Signature": base64.b64encode(sig).decode("ascii"),
+    }
+
+
+def sentence_of(response: httpx.Response) -> str:
+    """Return what the hub says about a refusal, bounded; never raises."""
+    try:
+        raw = response.json()
+        return str(raw.get("sentence") or raw.get("error") or "")[:300]
+    except (ValueError, AttributeError, RecursionError):
+        return ""
