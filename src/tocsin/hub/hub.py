@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 
 from tocsin.evidence.keys import DeviceKey
+from tocsin.hub.blobs import Blobs, open_blobs
 from tocsin.hub.checkpoints import Log
 from tocsin.hub.events import Bus
 from tocsin.hub.metrics import Metrics
+from tocsin.hub.notify import Sender, by_apprise
 from tocsin.hub.secret import HubSecret
 from tocsin.hub.settings import HubSettings
 from tocsin.hub.store import Store
@@ -31,7 +33,8 @@ class Hub:
     """Everything a handler may need; one per process, at ``app.state.hub``.
 
     ``key`` signs receipts, ``secret`` seals second factors and web hooks, ``log`` signs the audit log's
-    checkpoints, ``writer`` writes what devices send. ``started`` is when this hub came up.
+    checkpoints, ``blobs`` keeps sealed evidence, ``sender`` sends notifications, ``writer`` writes what devices
+    send. ``started`` is when this hub came up.
     """
 
     settings: HubSettings
@@ -39,7 +42,9 @@ class Hub:
     key: DeviceKey
     secret: HubSecret
     log: Log
+    blobs: Blobs
     started: datetime
+    sender: Sender = by_apprise
     bus: Bus = field(default_factory=Bus)
     metrics: Metrics = field(default_factory=Metrics)
     _writer: "Writer[Sequence[Any], Outcome] | None" = None
@@ -62,7 +67,7 @@ class Hub:
     def open(settings: HubSettings) -> "Hub":
         """Open the data folder and the store, bring the tables up to date, and return the hub.
 
-        Raises StoreError when the store cannot be opened, KeyFileError when the hub's key cannot be read.
+        Raises StoreError or BlobError for a store that cannot be opened, KeyFileError for a key that cannot be read.
         """
         private_folder(settings.data)
         keys = settings.data / "keys"
@@ -75,6 +80,7 @@ class Hub:
             key=_load_or_create(keys / "hub.key"),
             secret=HubSecret.load_or_create(keys / "hub.secret"),
             log=Log.open(keys, store),
+            blobs=open_blobs(settings.evidence),
             started=settings.clock.now(),
         )
 

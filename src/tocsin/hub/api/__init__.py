@@ -2,4 +2,12 @@
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from tocsin.hub.api import alerts, device, devices, events, health
+
+ROUTERS: tuple[APIRouter, ...] = (
+    device.router,
+    alerts.router,
+    devices.router,
+    events.router,
+    health.router,
+)
