@@ -88,7 +88,7 @@ def keygen(out: Path, no_passphrase: bool, as_json: bool) -> None:
     if as_json:
         line({"key": str(out), "recipient": recipient, "protected": not no_passphrase})
         return
-    click.echo(f"Wrote {out}. Without it, and its passphrase, this key opens nothing: see docs/evidence.md.")
+    click.echo(f"Wrote {out}. Lose it, or its passphrase, and it opens nothing: docs/evidence.md has the drill.")
     click.echo(f"Public key (recipient): {recipient}")
 
 

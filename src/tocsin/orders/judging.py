@@ -33,7 +33,7 @@ def judge(finding: Finding, order: Order, now: datetime, coverage: float = 1.0) 
         condition = condition_of(clause)
         if finding.detector not in condition.detectors:
             continue
-        if condition.categories and finding.category.value not in condition.categories:
+        if condition.categories and finding.category not in condition.categories:
             continue
         if condition.signals and not signals & condition.signals:
             continue
