@@ -3,23 +3,35 @@
 import importlib.util
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from tocsin import orders
+from tocsin.evidence.journal import Head, entry_hash, sign_entry
+from tocsin.evidence.keys import DeviceKey
+from tocsin.hub import ingest, sessions
 from tocsin.hub.app import create_app
 from tocsin.hub.hub import Hub
+from tocsin.hub.ingest import Outcome
 from tocsin.hub.settings import HubSettings
 from tocsin.hub.store import Store, sqlite_url
+from tocsin.hub.store.schema import Device, OrderRecord, Person, Subject, Unit
+from tocsin.model import Entry, utc_text
 
+START = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
 _COUNT = itertools.count()
 
 
@@ -27,13 +39,13 @@ class HandClock:
     """A clock that moves when a test says so."""
 
     def __init__(self) -> None:
-        self.at = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
+        self.at = START
 
     def now(self) -> datetime:
         return self.at
 
     def monotonic_ns(self) -> int:
-        return int(self.at.timestamp() * 1e9)
+        return int((self.at - START + timedelta(hours=1)).total_seconds() * 1e9)
 
     def forward(self, seconds: float) -> datetime:
         self.at += timedelta(seconds=seconds)
@@ -192,3 +204,211 @@ def client(app: FastAPI) -> Iterator[TestClient]:
     """A browser-like client whose lifespan is running."""
     with TestClient(app, base_url="http://127.0.0.1:8420") as client:
         yield client
+
+
+class FakeDevice:
+    """A device as the hub meets it: it holds a key, keeps its chain, and sends what a test tells it to."""
+
+    def __init__(self, hub: Hub, device_id: str, key: DeviceKey, clock: HandClock) -> None:
+        self.hub, self.id, self.key, self.clock = hub, device_id, key, clock
+        self.head = Head()
+        self.boot = "boot-1"
+        self.sent: list[Entry] = []
+
+    def entry(
+        self, kind: str, body: dict[str, Any] | None = None, *, at: datetime | None = None, **fields: Any
+    ) -> Entry:
+        """Return the next signed entry and move this device's own head past it."""
+        values = {
+            "device": self.id,
+            "seq": self.head.seq + 1,
+            "at": utc_text(at or self.clock.now()),
+            "mono_ns": self.clock.monotonic_ns(),
+            "boot": self.boot,
+            "kind": kind,
+            "body": body or {},
+            "prev": self.head.hash,
+        }
+        entry = sign_entry(Entry(**(values | fields)), self.key)
+        self.head = Head(entry.seq, entry_hash(entry), entry.boot, entry.mono_ns, entry.at)
+        self.sent.append(entry)
+        return entry
+
+    def send(self, *entries: Entry) -> Outcome:
+        """Let the hub take a batch in, as the writer does."""
+        with self.hub.store.session() as session:
+            return ingest.take(session, self.hub, [[entry.as_dict() for entry in entries]])[0]
+
+    def beat(self, **body: Any) -> Outcome:
+        """Send a heartbeat."""
+        health = {
+            "state": "ok",
+            "last_evidence": utc_text(self.clock.now()),
+            "active": True,
+            "coverage": 1.0,
+            "cpu": 2.0,
+        }
+        return self.send(self.entry("heartbeat", health | {"memory": 1000, "degradations": [], "counts": {}} | body))
+
+    def find(self, **body: Any) -> Outcome:
+        """Send a finding."""
+        return self.send(self.entry("finding", self.finding(**body)))
+
+    def finding(self, **body: Any) -> dict[str, Any]:
+        """Return the body of a finding: a stated age and secrecy under clause 3, unless told otherwise."""
+        return {
+            "id": uuid.uuid4().hex,
+            "detector": "conversation",
+            "version": "1",
+            "category": "grooming-signal",
+            "severity": 3,
+            "confidence": 0.8,
+            "signals": [
+                {"name": "age-under-18", "direction": "to-subject", "confidence": 0.9},
+                {"name": "secrecy", "direction": "from-subject", "confidence": 0.8},
+            ],
+            "not_seen": ["threat"],
+            "benign": ["age-peer"],
+            "verdicts": [
+                {
+                    "rule": "conversation",
+                    "clause": "3",
+                    "condition": "C10",
+                    "status": "breach-indicated",
+                    "coverage": 1.0,
+                    "method": "conversation 1",
+                    "exceptions": 2,
+                }
+            ],
+            "thread": "00112233445566ff",
+            "observed_at": utc_text(self.clock.now()),
+            "evidence": None,
+            "refines": False,
+            "stages": {"read_ms": 1, "detect_ms": 1, "seal_ms": 1},
+        } | body
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the hub holds before a device comes: a unit, its subject, and the subject's signed order."""
+
+    unit_id: str
+    subject_id: str
+    order_id: str
+    signed: str
+    label: str
+
+
+@pytest.fixture(scope="session")
+def authority() -> bytes:
+    """An authority's signing key."""
+    return orders.keygen()
+
+
+@pytest.fixture(scope="session")
+def signed_order(authority: bytes) -> str:
+    """A signed example order that is in force for years around the hand-moved clock."""
+    text = orders.template("uk-shpo", example=True)
+    text = re.sub(r"(?m)^from: .*$", "from: 2026-01-01T00:00:00Z", text)
+    return orders.sign(re.sub(r"(?m)^until: .*$", "until: 2036-01-01T00:00:00Z", text), authority)
+
+
+def hold(hub: Hub, signed: str, unit: str = "north") -> Held:
+    """Put a unit, a subject and an order into the store."""
+    checked = orders.verify(signed)
+    now = hub.clock.now()
+    held = Held(uuid.uuid4().hex, uuid.uuid4().hex, uuid.uuid4().hex, signed, checked.order.devices[0].label)
+    with hub.store.session() as session:
+        session.add(Unit(id=held.unit_id, name=unit))
+        session.flush()
+        session.add(Subject(id=held.subject_id, unit_id=held.unit_id, reference="S-1", created_at=now))
+        session.flush()
+        session.add(
+            OrderRecord(
+                id=held.order_id,
+                subject_id=held.subject_id,
+                reference=checked.order.id,
+                digest=checked.digest,
+                signed=signed,
+                signer=checked.signer,
+                valid_from=checked.order.begins,
+                valid_until=checked.order.ends,
+                added_at=now,
+            )
+        )
+    return held
+
+
+def enrol(hub: Hub, held: Held, clock: HandClock) -> FakeDevice:
+    """Put an enrolled device into the store."""
+    key = DeviceKey.generate()
+    device_id = uuid.uuid4().hex
+    with hub.store.session() as session:
+        session.add(
+            Device(
+                id=device_id,
+                subject_id=held.subject_id,
+                order_id=held.order_id,
+                label=held.label,
+                public_key=key.public,
+                enrolled_at=clock.now(),
+                health={},
+            )
+        )
+    return FakeDevice(hub, device_id, key, clock)
+
+
+@pytest.fixture
+def held(hub: Hub, signed_order: str) -> Held:
+    """A unit, its subject and the subject's order, in the store."""
+    return hold(hub, signed_order)
+
+
+@pytest.fixture
+def device(hub: Hub, held: Held, clock: HandClock) -> FakeDevice:
+    """A device enrolled under ``held``."""
+    return enrol(hub, held, clock)
+
+
+@pytest.fixture
+def another_device(hub: Hub, held: Held, clock: HandClock) -> Callable[[], FakeDevice]:
+    """Enrol a further device."""
+    return lambda: enrol(hub, held, clock)
+
+
+@pytest.fixture
+def person(hub: Hub, held: Held, clock: HandClock) -> Callable[..., Person]:
+    """Make a person: ``person("officer", on_call=1)``; of the subject's unit unless told otherwise."""
+
+    def make(role: str = "officer", unit_id: str = "", **fields: Any) -> Person:
+        made = Person(
+            id=uuid.uuid4().hex,
+            unit_id=unit_id or held.unit_id,
+            name=f"{role} {uuid.uuid4().hex[:6]}",
+            email=f"{uuid.uuid4().hex}@unit.example",
+            role=role,
+            totp_confirmed=True,
+            created_at=clock.now(),
+            **fields,
+        )
+        with hub.store.session() as session:
+            session.add(made)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def sign_in(client: TestClient, hub: Hub, person: Callable[..., Person]) -> Callable[..., Person]:
+    """Sign ``client`` in as a new person of a role, cookie and CSRF token set; returns the person."""
+
+    def enter(role: str = "officer", **fields: Any) -> Person:
+        made = person(role, **fields)
+        with hub.store.session() as session:
+            cookie = sessions.start(session, made, hub.clock.now(), second_factor=True)
+            csrf = sessions.find(session, cookie, hub.clock.now()).csrf
+        client.cookies.set(sessions.COOKIE, cookie)
+        client.headers[sessions.CSRF_HEADER] = csrf
+        return made
+
+    return enter

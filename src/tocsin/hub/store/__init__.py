@@ -65,10 +65,9 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Read without waiting for writers; anything changed is rolled back."""
+        """Read without waiting for writers; anything changed is dropped. Loaded rows stay usable afterwards."""
         with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
             yield session
-            session.rollback()
 
     def migrate(self) -> None:
         """Bring the tables up to date. Costs one query when they already are."""
