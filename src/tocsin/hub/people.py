@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from tocsin.hub import audit, passwords, second_factor, sessions
@@ -182,6 +182,12 @@ def new_recovery_codes(session: Session, who: Who, now: datetime) -> list[str]:
     detail = {"recovery_codes": "replaced"}
     audit.record(session, who.id, audit.CONFIGURATION, f"person:{who.id}", detail=detail, at=now)
     return codes
+
+
+def visible(who: Who) -> Select[Person]:
+    """Select the people that ``who`` sees: all for administrators and auditors, else one's own unit's."""
+    query = select(Person).order_by(Person.name, Person.id)
+    return query if who.role in ("administrator", "auditor") else query.where(Person.unit_id == who.unit_id)
 
 
 def add_unit(session: Session, name: str) -> Unit:

@@ -2,12 +2,18 @@
 
 from fastapi import APIRouter
 
-from tocsin.hub.api import alerts, device, devices, events, health
+from tocsin.hub.api import alerts, audit, device, devices, events, evidence, health, orders, people, session, subjects
 
 ROUTERS: tuple[APIRouter, ...] = (
     device.router,
+    session.router,
     alerts.router,
+    evidence.router,
+    subjects.router,
+    orders.router,
     devices.router,
+    people.router,
+    audit.router,
     events.router,
     health.router,
 )
