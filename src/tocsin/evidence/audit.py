@@ -232,10 +232,12 @@ def _compare_kept(kept: Checkpoint, checkpoint: Checkpoint | None, log: Verifier
 def _compare_final(checkpoint: Checkpoint, good: Sequence[Checkpoint], found: _Findings) -> None:
     """Hold the entries against the export's own checkpoint."""
     if found.entries < checkpoint.size:
-        found.problems.append(f"{checkpoint.size - found.entries} of {checkpoint.size} entries are missing.")
+        found.problems.append(
+            f"{_count(checkpoint.size - found.entries)} of the {checkpoint.size} signed cannot be found."
+        )
         return
     if found.entries > checkpoint.size:
-        found.problems.append(f"{found.entries - checkpoint.size} entries follow that the checkpoint does not cover.")
+        found.problems.append(f"{_count(found.entries - checkpoint.size)} at the end, not covered by the checkpoint.")
     if found.roots.get(checkpoint.size) == checkpoint.root:
         return
     sound = max((one.size for one in good if found.roots.get(one.size) == one.root), default=0)
@@ -243,3 +245,7 @@ def _compare_final(checkpoint: Checkpoint, good: Sequence[Checkpoint], found: _F
         f"the first {sound} are sound, so it happened after them" if sound else "no earlier checkpoint narrows it down"
     )
     found.problems.append(f"The {checkpoint.size} entries are not those that were signed ({where}).")
+
+
+def _count(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"
