@@ -39,7 +39,7 @@ def issue_token(session: Session, order: OrderRecord, by: str, now: datetime) ->
 
     Raises Refused for an order that is over, discharged or superseded.
     """
-    _check_in_force(order, now, may_begin_later=True)
+    _check_in_force(order, now)
     token = secrets.token_urlsafe(24)
     row = Token(
         token_hash=_hash(token),
@@ -134,15 +134,13 @@ def _verify(text: str) -> SignedOrder:
         raise Refused(422, "bad-order", str(error)) from error
 
 
-def _check_in_force(order: OrderRecord, now: datetime, *, may_begin_later: bool = False) -> None:
+def _check_in_force(order: OrderRecord, now: datetime) -> None:
     if order.discharged_at is not None and order.discharged_at <= now:
         raise Refused(409, "order-over", "This order was discharged; no device can be enrolled under it.")
     if order.superseded_by:
         raise Refused(409, "order-over", "This order was replaced by a later one; enrol under that one.")
     if order.valid_until <= now:
         raise Refused(409, "order-over", "This order has ended; no device can be enrolled under it.")
-    if order.valid_from > now and not may_begin_later:
-        raise Refused(409, "order-early", "This order is not in force yet; enrol once it is.")
 
 
 def _check_label(signed: SignedOrder, label: str) -> None:
