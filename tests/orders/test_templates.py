@@ -91,3 +91,9 @@ def test_an_unknown_template_is_refused_with_the_known_ones():
 @pytest.mark.parametrize("name", packs.names("orders"))
 def test_no_template_says_of_a_person_what_only_a_court_may(name):
     assert not FORBIDDEN.findall(packs.read_text(name))
+
+
+@pytest.mark.parametrize("name", ["../orders/signing.py", "/etc/hostname"])
+def test_packs_are_read_from_their_folder_only(name):
+    with pytest.raises(ValueError, match="not the name of a pack"):
+        packs.read_text(name)

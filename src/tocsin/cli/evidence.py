@@ -41,7 +41,7 @@ def open_(file: Path, key_file: Path, out: Path | None, as_json: bool) -> None:
         return
     _print(words, digest(data), len(pictures))
     if out is not None:
-        click.echo(f"Wrote evidence.json and {len(pictures)} pictures to {out}.")
+        click.echo(f"Wrote evidence.json and {_pictures(len(pictures))} to {out}.")
 
 
 @command.command(epilog="Example:  tocsin evidence verify 3fa1.age --digest 3fa1...")
@@ -137,7 +137,11 @@ def _print(document: dict[str, Any], digest: str, pictures: int) -> None:
         words = Text(_plain(one.get("text", "")), style="bold" if str(one.get("text")) in quoted else "")
         console.print(Text(f"  {_plain(one.get('speaker', 'unknown')):<8} ", style="dim") + words)
     if pictures:
-        console.print(f"{pictures} pictures; write them to a folder with --out.")
+        console.print(f"{_pictures(pictures)}, written to a folder with --out.")
+
+
+def _pictures(number: int) -> str:
+    return "1 picture" if number == 1 else f"{number} pictures"
 
 
 def _entries(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
