@@ -1,1 +1,11 @@
 """Detectors, listed by hand, in the order they run."""
+
+from tocsin.detectors.concealment import Concealment
+from tocsin.detectors.conversation import Conversation
+from tocsin.detectors.phrases import Phrases
+from tocsin.model import Detector
+
+ALL: tuple[type[Detector], ...] = (Phrases, Conversation, Concealment)
+"""Every detector, in the order they run."""
+
+__all__ = ["ALL", "Concealment", "Conversation", "Phrases"]
