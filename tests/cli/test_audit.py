@@ -70,6 +70,7 @@ def test_what_cannot_be_verified_exits_2(run, export):
     assert "not there" in run("verify", "nothing", code=2).stderr
     assert "verifier key" in run("verify", "export", "--key", "a+b+c", code=2).stderr
     assert "cannot be read" in run("verify", "export", "--key", "nokey", code=2).stderr
+    assert "unpack it" in run("verify", "export.zip", code=2).stderr
 
 
 def test_a_receipt_proves_one_entry_by_itself(run, export, tmp_path):

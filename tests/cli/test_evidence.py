@@ -100,6 +100,20 @@ def test_a_key_without_passphrase_is_made_with_a_warning(run, tmp_path):
     run("keygen", "--out", "k", "--no-passphrase", code=2)
 
 
+def test_a_recovery_key_is_proved_before_it_is_needed(run, tmp_path):
+    from tocsin import orders
+
+    officer, recovery, other = new_identity(), new_identity(), new_identity()
+    text = orders.template("uk-shpo", example=True, recipient=officer[1], recovery=recovery[1])
+    (tmp_path / "s.json").write_text(orders.sign(text, orders.keygen()))
+    (tmp_path / "recovery.key").write_text(key_file(recovery[0]))
+    (tmp_path / "other.key").write_text(key_file(other[0]))
+    assert "(recovery)" in run("test-key", "recovery.key", "--order", "s.json").stdout
+    assert json.loads(run("test-key", "recovery.key", "--order", "s.json", "--json").stdout)["opens"] is True
+    assert "does not open" in run("test-key", "other.key", "--order", "s.json", code=2).stderr
+    assert "Error" in run("test-key", "recovery.key", "--order", "other.key", code=2).stderr
+
+
 @pytest.mark.parametrize("name", [None, *command.commands])
 def test_help_has_an_example(run, name):
     assert "Example:" in run(*([name] if name else []), "--help").output

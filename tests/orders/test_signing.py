@@ -48,6 +48,9 @@ def test_another_authority_is_not_trusted(signed):
         orders.verify(signed, [orders.public_key(orders.keygen())])
     with pytest.raises(OrderError, match="not an authority"):
         orders.verify(signed, [])
+    assert orders.verify(signed, orders.verify(signed).signer)
+    with pytest.raises(OrderError, match="not an authority"):
+        orders.verify(signed, "x" + orders.verify(signed).signer)
 
 
 def test_an_altered_order_is_refused(signed):

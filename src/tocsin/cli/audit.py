@@ -32,6 +32,8 @@ def verify(
     from tocsin.evidence.audit import AuditError, verify_export
 
     vkey = _vkey(key)
+    if path.suffix.lower() == ".zip":
+        raise Failure(f"{path} is packed: unpack it and verify the folder that is in it.")
     if path.is_file():
         _verify_receipt(path, vkey, witnesses, entry, as_json)
         return

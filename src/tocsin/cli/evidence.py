@@ -92,6 +92,33 @@ def keygen(out: Path, no_passphrase: bool, as_json: bool) -> None:
     click.echo(f"Public key (recipient): {recipient}")
 
 
+@command.command("test-key", epilog="Example:  tocsin evidence test-key recovery.key --order order.signed.json")
+@click.argument("key_file", type=FILE)
+@click.option("--order", "order_file", type=FILE, required=True, help="The signed order whose evidence it must open.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
+def test_key(key_file: Path, order_file: Path, as_json: bool) -> None:
+    """Prove that a key file opens what is sealed under an order, by sealing and opening a test. Exits 0 or 2."""
+    from tocsin import orders
+    from tocsin.cli.speaking import read_text
+    from tocsin.evidence.sealing import SealingError, open_sealed, recipient_of, seal
+
+    try:
+        order = orders.verify(read_text(order_file, 1024 * 1024)).order
+        identities = _identities(key_file)
+        test = {"finding": "test", "why": "a test of a key, nothing was seen"}
+        opened = open_sealed(seal(test, recipients=order.recipient_keys).data, identities)
+    except orders.OrderError as error:
+        raise Failure(f"{order_file}: {error}") from error
+    except SealingError as error:
+        raise Failure(f"{key_file} does not open what is sealed under {order.id}: {error}") from error
+    keys = {recipient_of(identity) for identity in identities}
+    named = [f"{one.name} ({one.role})" for one in order.recipients if one.age in keys]
+    if as_json:
+        line({"key": str(key_file), "order": order.id, "opens": opened["finding"] == "test", "recipients": named})
+        return
+    click.echo(f"{key_file} opens what is sealed under {order.id}. The order names it: {', '.join(named)}.")
+
+
 def _identities(path: Path) -> list[str]:
     """Return the identities of a key file, asking for its passphrase if it has one."""
     from tocsin.evidence.sealing import SealingError, identities_in, is_protected, unprotect

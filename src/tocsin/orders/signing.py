@@ -87,7 +87,7 @@ def verify(signed: str, roots: Collection[str] | None = None) -> SignedOrder:
     data = _canonical(raw["order"])
     if not verify_signature(key, sig, data):
         raise OrderError("The order was altered after it was signed, or is not signed by the key it names.")
-    if roots is not None and key not in roots:
+    if roots is not None and key not in ([roots] if isinstance(roots, str) else roots):
         raise OrderError(f"The order is signed by {fingerprint(key)}, which is not an authority that is trusted here.")
     order = read(from_json(raw["order"], "order"))
     return SignedOrder(order, hashlib.sha256(data).hexdigest(), key, fingerprint(key), signed)
