@@ -4,6 +4,7 @@ import contextlib
 import gc
 import ipaddress
 import logging
+import os
 import signal
 import socket
 import ssl
@@ -42,7 +43,9 @@ _EXAMPLE = "Example:  tocsin up --data /srv/tocsin --host 0.0.0.0 --tls-cert hub
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM).")
 @click.option("--tls-key", type=_FILE, help="The certificate's private key (PEM).")
 @click.option("--backup", type=_FILE, metavar="FILE", help="Write a backup of everything to FILE and end.")
+@click.option("--recipient", "recipients", multiple=True, metavar="AGE-KEY", help="Seal the backup to this age key.")
 @click.option("--restore", type=_FILE, metavar="FILE", help="Fill an empty --data (and --store) from FILE and end.")
+@click.option("--identity", type=_FILE, metavar="FILE", help="File with the age identity that opens the backup.")
 def command(
     data: Path,
     host: str,
@@ -52,7 +55,9 @@ def command(
     tls_cert: Path | None,
     tls_key: Path | None,
     backup: Path | None,
+    recipients: tuple[str, ...],
     restore: Path | None,
+    identity: Path | None,
 ) -> None:
     """Start the hub and its console. The first run prints a one-time set-up link."""
     from tocsin.hub.settings import HubSettings
@@ -69,7 +74,7 @@ def command(
     )
     with _sentences():
         if backup is not None or restore is not None:
-            _copy(settings, backup, restore)
+            _copy(settings, backup, recipients, restore, identity)
             return
         check(settings)
         serve(settings)
@@ -193,17 +198,36 @@ def say_where(app: "FastAPI", address: str) -> None:
     sys.stdout.flush()
 
 
-def _copy(settings: "HubSettings", backup: Path | None, restore: Path | None) -> None:
+def _copy(
+    settings: "HubSettings",
+    backup: Path | None,
+    recipients: tuple[str, ...],
+    restore: Path | None,
+    identity: Path | None,
+) -> None:
+    """Back up or restore. Without a key the passphrase is asked, or taken from TOCSIN_BACKUP_PASSPHRASE."""
+    from tocsin.evidence.sealing import identities_in
     from tocsin.hub import backup as copies
 
     if backup is not None and restore is not None:
         raise Failure("Give either --backup or --restore, not both.")
     if backup is not None:
-        copies.backup(settings, backup)
-        click.echo(f"The backup is in {backup}. Keep it as safe as the hub itself: it holds the hub's keys.")
+        passphrase = "" if recipients else _passphrase(confirm=True)
+        contents = copies.backup(settings, backup, recipients=recipients, passphrase=passphrase)
+        beside = "" if recipients else f" with its key in {backup.name}.key (keep both)"
+        click.echo(f"The backup is in {backup}{beside}; it was read back and is whole.")
+        if contents.missing:
+            raise Failure(f"{len(contents.missing)} pieces of evidence were missing or damaged and are not in it.")
     elif restore is not None:
-        copies.restore(settings, restore)
+        identities = identities_in(identity.read_text("utf-8")) if identity is not None else []
+        passphrase = "" if identities else _passphrase(confirm=False)
+        copies.restore(settings, restore, identities=identities, passphrase=passphrase)
         click.echo(f"Restored from {restore}; start the hub with: tocsin up --data {settings.data}")
+
+
+def _passphrase(*, confirm: bool) -> str:
+    given = os.environ.get("TOCSIN_BACKUP_PASSPHRASE", "")
+    return given or str(click.prompt("The backup's passphrase", hide_input=True, confirmation_prompt=confirm))
 
 
 @contextlib.contextmanager

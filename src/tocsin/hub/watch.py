@@ -7,16 +7,20 @@ hub must not ring every device at once, and a device that stays silent after a r
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy.orm import Session
 
-from tocsin.hub import alerts, device_state, effects, notify
+from tocsin.hub import alerts, device_state, effects, notify, retention
 from tocsin.hub.device_state import DeviceState
 from tocsin.hub.hub import Hub
 
 _log = logging.getLogger(__name__)
+
+ERASE_EVERY_S: Final = 3600.0
 
 
 @dataclass(slots=True)
@@ -26,6 +30,7 @@ class Watch:
     hub: Hub
     started: datetime
     last_run: float = 0.0
+    erase_next: float = 0.0
 
     def age_s(self) -> float | None:
         """Return the seconds since the watch last ran, or None before its first run."""
@@ -39,15 +44,35 @@ class Watch:
         self.last_run = time.monotonic()
 
     async def run(self) -> None:
-        """Look, sign checkpoints and send messages every few seconds until cancelled. Trouble is logged, not fatal."""
+        """Do every job every few seconds until cancelled. Slow notification services hold up nothing else."""
+        await asyncio.gather(self._repeat(self.look, self.sign, self.erase), self._repeat(self.send))
+
+    async def _repeat(self, *jobs: Callable[[datetime], None]) -> None:
+        """Do ``jobs`` again and again; one job's trouble is logged and does not stop the others."""
         while True:
-            try:
-                await asyncio.to_thread(self.look, self.hub.clock.now())
-                await asyncio.to_thread(self.hub.log.keep, self.hub.store, self.hub.clock.now())
-                await asyncio.to_thread(notify.send_due, self.hub, self.hub.clock.now())
-            except Exception:
-                _log.exception("The watch could not finish a round; it tries again")
+            for job in jobs:
+                try:
+                    await asyncio.to_thread(job, self.hub.clock.now())
+                except Exception:
+                    _log.exception("The watch could not %s; it tries again", job.__name__)
             await asyncio.sleep(self.hub.settings.watch_s)
+
+    def sign(self, now: datetime) -> None:
+        """Sign a checkpoint of the audit log when one is due."""
+        self.hub.log.keep(self.hub.store, now)
+
+    def send(self, now: datetime) -> None:
+        """Send the notifications that are due."""
+        notify.send_due(self.hub, now)
+
+    def erase(self, now: datetime) -> None:
+        """Once an hour, erase what is older than people decided to keep it."""
+        if time.monotonic() < self.erase_next:
+            return
+        if not self.erase_next:
+            retention.sweep(self.hub.store, self.hub.blobs)  # what a crash may have left half erased
+        self.erase_next = time.monotonic() + ERASE_EVERY_S
+        retention.run(self.hub.store, self.hub.blobs, now)
 
 
 def ring_silent(session: Session, hub: Hub, started: datetime, now: datetime) -> list[str]:

@@ -1,6 +1,6 @@
-"""Reasoned access to sealed evidence: first the reason, then the bytes, each on the record."""
+"""Sealed evidence for people: the reason was given before (POST /api/v1/alerts/ID/consult), each download is logged."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field
@@ -10,7 +10,6 @@ from tocsin.hub.blobs import BlobError
 from tocsin.hub.hub import Hub, of
 from tocsin.hub.refusals import Refused
 from tocsin.hub.sessions import Who, require
-from tocsin.model import utc_text
 
 router = APIRouter(prefix="/api/v1", tags=["evidence"])
 
@@ -22,27 +21,6 @@ class Reason(BaseModel):
     """Why someone needs to see this; it goes into the audit log."""
 
     reason: str = Field(max_length=2000)
-
-
-@router.post("/alerts/{alert_id}/consult")
-def consult(alert_id: str, given: Reason, who: Consulting, hub: Hubs) -> dict[str, Any]:
-    """Record the reason and return the alert's evidence, downloadable in this session for 15 minutes."""
-    now = hub.clock.now()
-    with hub.store.session() as session:
-        alert = visibility.alert(session, who, alert_id)
-        made = consultation.consult(session, who, alert, given.reason, now)
-        found = [
-            {
-                "digest": each.digest,
-                "url": f"/api/v1/evidence/{each.digest}",
-                "at": utc_text(each.declared_at),
-                "kinds": each.kinds,
-                "size": each.size,
-                "status": each.status,
-            }
-            for each in visibility.evidence(session, made)
-        ]
-        return {"evidence": found, "until": utc_text(made.expires_at)}
 
 
 @router.get("/evidence/{digest}", response_class=Response)
