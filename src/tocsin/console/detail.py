@@ -1,0 +1,184 @@
+"""All that one alert's page shows beyond the alert's own row."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tocsin.console import strip, words
+from tocsin.console.visit import Visit
+from tocsin.hub import alerts, timeline, visibility
+from tocsin.hub.store.schema import Alert, AlertEvent, Consultation, EvidenceRecord, FindingRecord, OrderRecord
+from tocsin.model import Category, ReviewVerdict, utc_text
+
+FINDINGS_SHOWN: Final = 20
+ITEMS_MOST: Final = 40
+
+_DONE: Final = {
+    "created": "Rang.",
+    "again": "Seen again.",
+    "severity": "Became more severe:",
+    "acknowledged": "Acknowledged.",
+    "assigned": "Given to a colleague.",
+    "escalated": "Escalated.",
+    "closed": "Closed:",
+    "reopened": "Opened again.",
+    "recovered": "Recovered.",
+    "nobody": "",
+    "consulted": "Gave a reason and opened the words:",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A signal as the page shows it."""
+
+    name: str
+    direction: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """A finding as the page shows it."""
+
+    at: datetime
+    detector: str
+    version: str
+    names: list[str]
+    severity: int
+    confidence: float
+    took: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A line of the alert's history."""
+
+    at: datetime
+    by: str
+    what: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Detail:
+    """What the templates of the alert page read."""
+
+    order: OrderRecord | None
+    signals: list[Shown]
+    findings: list[FindingRow]
+    more_findings: int
+    history: list[Done]
+    delay: float | None
+    quality: dict[str, int] | None
+    evidence_count: int
+    evidence_size: int
+    pending: int
+    pictures_allowed: bool
+    items: list[dict[str, Any]] = field(default_factory=list)
+    categories: tuple[str, ...] = tuple(Category)
+
+
+def detail_of(
+    session: Session, at: Visit, alert: Alert, given: Consultation | None, names: dict[str, str]
+) -> tuple[Detail, strip.Strip | None]:
+    """Gather the page of ``alert`` for a visitor; with a consultation, also where its evidence is fetched."""
+    findings = alerts.findings_of(session, alert)
+    order = session.get(OrderRecord, alert.order_id) if alert.order_id else None
+    evidence = _evidence(session, findings)
+    first = findings[0] if findings else None
+    detail = Detail(
+        order=order,
+        signals=_signals(alert, findings),
+        findings=[_row(session, each) for each in findings[-FINDINGS_SHOWN:]],
+        more_findings=max(0, len(findings) - FINDINGS_SHOWN),
+        history=_history(session, alert, names),
+        delay=(first.received_at - first.at).total_seconds() if first else None,
+        quality=_quality(session, at, alert),
+        evidence_count=len(evidence),
+        evidence_size=sum(record.size for record in evidence),
+        pending=sum(record.status == "pending" for record in evidence),
+        pictures_allowed=any("picture" in record.kinds for record in evidence),
+        items=_items(session, given, findings),
+    )
+    return detail, _strip(session, at, alert)
+
+
+def _signals(alert: Alert, findings: list[FindingRecord]) -> list[Shown]:
+    counted: Counter[tuple[str, str]] = Counter()
+    for finding in findings:
+        counted.update({(s["name"], s.get("direction", "unknown")) for s in finding.signals})
+    shown = [Shown(name, direction, count) for (name, direction), count in counted.items()]
+    missing = [Shown(name, "unknown", 1) for name in alert.signals if name not in {each.name for each in shown}]
+    place = {name: i for i, name in enumerate(alert.signals)}
+    return sorted(shown + missing, key=lambda each: (place.get(each.name, 99), each.direction))
+
+
+def _row(session: Session, finding: FindingRecord) -> FindingRow:
+    names = list(dict.fromkeys(signal["name"] for signal in finding.signals))
+    took = f"{words.span(max(0.0, (finding.received_at - finding.at).total_seconds()))} to the hub"
+    return FindingRow(finding.at, finding.detector, finding.version, names, finding.severity, finding.confidence, took)
+
+
+def _evidence(session: Session, findings: list[FindingRecord]) -> list[EvidenceRecord]:
+    digests = [finding.evidence for finding in findings if finding.evidence]
+    return list(session.scalars(select(EvidenceRecord).where(EvidenceRecord.digest.in_(digests)))) if digests else []
+
+
+def _items(session: Session, given: Consultation | None, findings: list[FindingRecord]) -> list[dict[str, Any]]:
+    """Return where the newest pieces of evidence are fetched, oldest first; nothing without a consultation."""
+    if given is None:
+        return []
+    seen = {finding.evidence: finding.at for finding in findings if finding.evidence}
+    stored = [record for record in visibility.evidence(session, given) if record.status == "stored"]
+    stored.sort(key=lambda record: seen[record.digest])
+    return [
+        {"digest": record.digest, "url": f"/api/v1/evidence/{record.digest}", "at": utc_text(seen[record.digest])}
+        for record in stored[-ITEMS_MOST:]
+    ]
+
+
+def _history(session: Session, alert: Alert, names: dict[str, str]) -> list[Done]:
+    lines = [
+        Done(event.at, names.get(event.person_id or "", "the hub"), _what(event, names))
+        for event in alerts.history_of(session, alert)
+    ]
+    opened = session.scalars(select(Consultation).where(Consultation.alert_id == alert.id))
+    lines += [
+        Done(each.at, names.get(each.person_id, "somebody"), f"{_DONE['consulted']} {each.reason}") for each in opened
+    ]
+    return sorted(lines, key=lambda line: line.at)
+
+
+def _what(event: AlertEvent, names: dict[str, str]) -> str:
+    said = event.detail
+    if event.kind == "closed" and said in words.VERDICTS:
+        said = f"{words.VERDICTS[said][0].lower()}."
+    return f"{_DONE.get(event.kind, event.kind.capitalize() + '.')} {names.get(said, said)}".strip()
+
+
+def _quality(session: Session, at: Visit, alert: Alert) -> dict[str, int] | None:
+    """Count what people decided about the last 200 closed alerts of this category, if there are enough to say."""
+    recent = (
+        visibility.alerts(at.who)
+        .where(Alert.status == "closed", Alert.category == alert.category)
+        .with_only_columns(Alert.verdict, maintain_column_froms=True)
+        .order_by(Alert.closed_at.desc())
+        .limit(200)
+        .subquery()
+    )
+    counts = dict(session.execute(select(recent.c.verdict, func.count()).group_by(recent.c.verdict)).tuples().all())
+    decided = {v: counts.get(v.value, 0) for v in ReviewVerdict if v.is_true is not None}
+    total = sum(decided.values())
+    return {"decided": total, "true": sum(n for v, n in decided.items() if v.is_true)} if total >= 5 else None
+
+
+def _strip(session: Session, at: Visit, alert: Alert) -> strip.Strip | None:
+    if alert.device_id is None:
+        return None
+    half = timedelta(hours=timeline.HOURS / 2)
+    begins, ends = alert.first_at - half, max(alert.last_at, alert.first_at) + half
+    return strip.draw(timeline.around(session, alert), begins, ends, at.now)

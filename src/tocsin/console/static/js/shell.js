@@ -1,0 +1,53 @@
+// The frame: menu on a phone, help, copy buttons, choices that reveal a field, and the current page in the menu.
+function currentPage() {
+  const path = location.pathname;
+  for (const link of document.querySelectorAll(".nav a")) {
+    const here = path === link.pathname || path.startsWith(`${link.pathname}/`);
+    if (here) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.getElementById("nav")?.classList.remove("open");
+  document.getElementById("menu")?.setAttribute("aria-expanded", "false");
+}
+
+let ready = false;
+function once() {
+  if (ready) return;
+  ready = true;
+  document.addEventListener("click", async (event) => {
+    const target = event.target.closest?.("[data-do]");
+    if (!target) return;
+    const deed = target.dataset.do;
+    if (deed === "menu") {
+      const open = document.getElementById("nav").classList.toggle("open");
+      target.setAttribute("aria-expanded", String(open));
+    } else if (deed === "help") {
+      document.getElementById("help").showModal();
+    } else if (deed === "close-help") {
+      document.getElementById("help").close();
+    } else if (deed === "copy") {
+      const text = document.getElementById(target.dataset.from).textContent;
+      try { await navigator.clipboard.writeText(text.trim()); target.textContent = "Copied"; } catch { target.textContent = "Select the text and copy it"; }
+    } else if (deed === "save-text") {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([document.getElementById(target.dataset.from).textContent], { type: "text/plain" }));
+      link.download = target.dataset.name;
+      link.click();
+      URL.revokeObjectURL(link.href);
+    } else if (deed === "print") {
+      window.print();
+    }
+  });
+  document.addEventListener("change", async (event) => {
+    const field = event.target;
+    if (field.matches?.("input[type=file][data-into]") && field.files[0]) {
+      document.getElementById(field.dataset.into).value = await field.files[0].text();
+    }
+  });
+}
+
+export function startShell(root) {
+  once();
+  currentPage();
+  if (root instanceof Element && root.id === "main") root.focus({ preventScroll: true });
+}

@@ -1,0 +1,18 @@
+"""The console's pages, one file a room of the menu; every router is listed by hand."""
+
+from fastapi import APIRouter
+
+from tocsin.console.views import alerts, audit, devices, key, live, orders, people, quality, session, subjects
+
+ROUTERS: tuple[APIRouter, ...] = (
+    session.router,
+    live.router,
+    alerts.router,
+    subjects.router,
+    devices.router,
+    orders.router,
+    quality.router,
+    key.router,
+    people.router,
+    audit.router,
+)
