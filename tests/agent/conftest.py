@@ -1,8 +1,11 @@
 import base64
+import contextlib
 import gzip
 import itertools
 import json
+import os
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from Xlib import X, display, error
+from Xlib.ext import xtest
 
 from tocsin import orders
 from tocsin.agent.chain import Bounds
@@ -412,3 +417,76 @@ def signed_order(order_text: Callable[..., str], authority: bytes) -> Callable[.
         return orders.sign(order_text(**changes), key or authority)
 
     return sign
+
+
+class Screen:
+    """A virtual screen, with a hand that really clicks and types (XTEST)."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.connection = display.Display(name)
+        self.connection.set_error_handler(lambda *_: None)
+
+    @property
+    def root(self) -> Any:
+        return self.connection.screen().root
+
+    def click(self, x: int, y: int) -> None:
+        for kind, detail, px, py in ((X.MotionNotify, 0, x, y), (X.ButtonPress, 1, 0, 0), (X.ButtonRelease, 1, 0, 0)):
+            xtest.fake_input(self.connection, kind, detail, x=px, y=py)
+            self.connection.sync()
+
+    def type(self, *keysyms: int) -> None:
+        for keysym in keysyms:
+            code = self.connection.keysym_to_keycode(keysym)
+            for kind in (X.KeyPress, X.KeyRelease):
+                xtest.fake_input(self.connection, kind, code)
+            self.connection.sync()
+
+    def windows(self) -> dict[str, Any]:
+        """Visible top-level windows by title."""
+        found = {}
+        for child in self.root.query_tree().children:
+            try:
+                if child.get_attributes().map_state == X.IsViewable:
+                    found[str(child.get_wm_name())] = child
+            except error.XError:
+                continue
+        return found
+
+    def cover(self, width: int = 400, height: int = 300) -> Any:
+        """Put another program's window over the top left corner."""
+        window = self.root.create_window(
+            0,
+            0,
+            width,
+            height,
+            0,
+            self.connection.screen().root_depth,
+            override_redirect=True,
+            background_pixel=0xFF0000,
+        )
+        window.set_wm_name("cover")
+        window.map()
+        window.configure(stack_mode=X.Above)
+        self.connection.sync()
+        return window
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"],
+        pass_fds=(writing,),
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        name = f":{pipe.readline().strip()}"
+    found = Screen(name)
+    yield found
+    with contextlib.suppress(OSError, error.ConnectionClosedError):
+        found.connection.close()
+    server.terminate()
+    server.wait(10)
