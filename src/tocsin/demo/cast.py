@@ -1,8 +1,9 @@
 """The people, keys and order of the demonstration, made through the hub's own doors before it opens."""
 
+import json
 import secrets
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -79,6 +80,24 @@ def prepare(data: Path, folder: Path | None = None, template_name: str = "uk-shp
     return Cast(
         officer, supervisor, administrator, key_file, passphrase, identity, order_file, public_key(authority), token
     )
+
+
+def write(cast: Cast, path: Path) -> None:
+    """Keep a demonstration's cast, readable by its owner only, so that the same folder can be used again."""
+    write_private(path, json.dumps(asdict(cast), default=str, indent=2).encode())
+
+
+def read(path: Path) -> Cast:
+    """Return a cast kept earlier. Raises RuntimeError for a file that is not one."""
+    try:
+        kept = json.loads(path.read_text())
+        for role in ("officer", "supervisor", "administrator"):
+            kept[role] = Account(**kept[role])
+        for name in ("key_file", "order_file"):
+            kept[name] = Path(kept[name])
+        return Cast(**kept)
+    except (ValueError, KeyError, TypeError) as problem:
+        raise RuntimeError(f"{path} is not what an earlier demonstration wrote; choose an empty --data") from problem
 
 
 def _first(hub: Hub) -> tuple[Account, Who]:

@@ -1,14 +1,15 @@
 """A virtual desktop with a real browser on it, and a hand that really clicks (XTEST)."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from tocsin.demo.processes import Processes
 
@@ -133,8 +134,30 @@ class Desktop:
             raise DesktopError("the virtual desktop could not be photographed")
         return png
 
-    def windows(self) -> Iterable[tuple[str, int, int, int, int]]:
-        """Yield (title, x, y, width, height) of every visible top-level window."""
+    def windows(self) -> list[tuple[str, int, int, int, int]]:
+        """Return (title, x, y, width, height) of every visible top-level window."""
+        found = []
+        for window, root in self._visible():
+            shape = window.get_geometry()
+            where = root.translate_coords(window, 0, 0)
+            found.append((str(window.get_wm_name() or ""), where.x, where.y, shape.width, shape.height))
+        return found
+
+    def published(self, name: str) -> tuple[int, int] | None:
+        """Return the middle, on the screen, of a rectangle that some visible window publishes as a property."""
+        from Xlib import X
+
+        for window, root in self._visible():
+            atom = window.display.get_atom(name)
+            box = window.get_property(atom, X.AnyPropertyType, 0, 4)
+            if box is not None and len(box.value) == 4:
+                x, y, w, h = box.value
+                where = root.translate_coords(window, x + w // 2, y + h // 2)
+                return int(where.x), int(where.y)
+        return None
+
+    def _visible(self) -> Iterator[tuple[Any, Any]]:
+        """Yield (window, root) of every visible top-level window; one that vanishes meanwhile is passed over."""
         from Xlib import X, error
         from Xlib.display import Display
 
@@ -142,15 +165,9 @@ class Desktop:
         try:
             root = connection.screen().root
             for window in root.query_tree().children:
-                try:
-                    if window.get_attributes().map_state != X.IsViewable:
-                        continue
-                    shape = window.get_geometry()
-                    where = root.translate_coords(window, 0, 0)
-                    title = window.get_wm_name() or ""
-                except error.XError:
-                    continue
-                yield (str(title), where.x, where.y, shape.width, shape.height)
+                with contextlib.suppress(error.XError):
+                    if window.get_attributes().map_state == X.IsViewable:
+                        yield window, root
         finally:
             connection.close()
 

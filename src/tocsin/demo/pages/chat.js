@@ -30,7 +30,10 @@ function follow() {
     const { id, by, text, clear, dark, peer } = JSON.parse(message.data);
     if (clear) talk.replaceChildren();
     if (dark !== undefined) document.body.classList.toggle("dark", dark);
-    if (peer) document.getElementById("peer").textContent = peer;
+    if (peer) {
+      document.getElementById("peer").textContent = peer;
+      document.title = "Chat with " + peer;
+    }
     if (text !== undefined) say(by, text);
     requestAnimationFrame(() => requestAnimationFrame(() => {
       const at = performance.timeOrigin + performance.now();
