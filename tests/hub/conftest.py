@@ -12,12 +12,14 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from tocsin import orders
 from tocsin.evidence.journal import Head, entry_hash, sign_entry
@@ -26,9 +28,10 @@ from tocsin.hub import ingest, sessions
 from tocsin.hub.app import create_app
 from tocsin.hub.hub import Hub
 from tocsin.hub.ingest import Outcome
+from tocsin.hub.sessions import Who
 from tocsin.hub.settings import HubSettings
 from tocsin.hub.store import Store, sqlite_url
-from tocsin.hub.store.schema import Device, OrderRecord, Person, Subject, Unit
+from tocsin.hub.store.schema import Alert, Device, EvidenceRecord, OrderRecord, Person, Subject, Unit
 from tocsin.model import Entry, utc_text
 
 START = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
@@ -412,3 +415,49 @@ def sign_in(client: TestClient, hub: Hub, person: Callable[..., Person]) -> Call
         return made
 
     return enter
+
+
+@pytest.fixture
+def who(hub: Hub, person: Callable[..., Person]) -> Callable[..., Who]:
+    """Make a person and a full session of theirs: ``who("supervisor")``; for calls below HTTP."""
+
+    def make(role: str = "officer", **fields: Any) -> Who:
+        made = person(role, **fields)
+        with hub.store.session() as session:
+            found = sessions.find(
+                session, sessions.start(session, made, hub.clock.now(), second_factor=True), hub.clock.now()
+            )
+        assert found is not None
+        return found
+
+    return make
+
+
+@pytest.fixture
+def other_unit(hub: Hub) -> str:
+    """The id of a unit that has nothing to do with ``held``."""
+    with hub.store.session() as session:
+        session.add(Unit(id="f" * 32, name="south"))
+    return "f" * 32
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """An alert with one stored piece of sealed evidence."""
+
+    alert_id: str
+    digest: str
+    data: bytes
+
+
+@pytest.fixture
+def exhibit(hub: Hub, device: FakeDevice) -> Exhibit:
+    """An alert of ``device`` whose evidence has arrived. The bytes stand for an age file, which the hub cannot open."""
+    data = b"age-encryption.org/v1\n" + device.id.encode()
+    digest = sha256(data).hexdigest()
+    device.find(evidence={"digest": digest, "size": len(data), "kinds": ["text"]})
+    hub.blobs.put(digest, data)
+    with hub.store.session() as session:
+        record = session.get_one(EvidenceRecord, digest)
+        record.status, record.stored_at = "stored", hub.clock.now()
+        return Exhibit(session.scalars(select(Alert.id)).one(), digest, data)
