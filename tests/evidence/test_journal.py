@@ -159,6 +159,23 @@ JSON = st.recursive(
 )
 
 
+TRICKY = st.sampled_from([0.0, -0.0, 1.0, 1e16, 1e21, 1e-5, 1e-7, 5e-324, 0.1, 2**53 - 1, -(2**53), 123456789012345.6])
+
+
+@settings(max_examples=200)
+@given(st.recursive(JSON | TRICKY, lambda inner: st.lists(inner, max_size=3), max_leaves=6))
+def test_canonical_form_is_byte_for_byte_that_of_the_reference_implementation(value):
+    import rfc8785
+
+    try:
+        expected = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeError):
+        with pytest.raises(JournalError):
+            canonical(value)
+    else:
+        assert canonical(value) == expected
+
+
 @settings(max_examples=80)
 @given(raw=JSON | st.dictionaries(st.sampled_from(sorted(START.as_dict())), JSON, max_size=9))
 def test_anything_at_all_is_read_or_refused(raw):

@@ -104,6 +104,7 @@ def test_a_proof_shows_nothing_else(data):
     wrong = data.draw(st.integers(0, 200).filter(lambda n: n != index))
     assert not verify_inclusion(leaves[index], wrong, size, proof, whole)
     if proof:
+        assert not verify_inclusion(whole, 0, size, [], whole)
         assert not verify_inclusion(leaves[index], index, size, proof[:-1], whole)
         assert not verify_inclusion(leaves[index], index, size, proof[::-1] if len(proof) > 1 else [], whole)
 

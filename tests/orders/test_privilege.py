@@ -28,7 +28,7 @@ def test_a_privileged_contact_is_known_by_title_application_or_words(guarded, ap
     assert orders.is_privileged(guarded, app, title, texts)
 
 
-@pytest.mark.parametrize("texts", [["we can afford it"], ["Dr Fordham"], ["Harrow"], [""], []])
+@pytest.mark.parametrize("texts", [["we can afford it"], ["Dr Fordham"], ["Andr Ford"], ["Harrow"], [""], []])
 def test_other_words_are_not_privileged(guarded, texts):
     assert not orders.is_privileged(guarded, "chat", "Sam", texts)
 
