@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from tocsin.hub import refusals
 from tocsin.hub.api import ROUTERS
+from tocsin.hub.api.device import JournalFirst
 from tocsin.hub.blobs import BlobError
 from tocsin.hub.headers import SecurityHeaders
 from tocsin.hub.hub import Hub
@@ -47,6 +48,7 @@ def create_app(settings: HubSettings) -> FastAPI:
     app = FastAPI(title="Tocsin hub", version=version("tocsin"), lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.hub = hub
     app.state.watch = watch
+    app.add_middleware(JournalFirst, hub=hub)
     app.add_middleware(SecurityHeaders, tls=settings.tls)
     refusals.install(app)
     _answer_errors(app)

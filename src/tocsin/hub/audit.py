@@ -65,8 +65,7 @@ def record(
         raise ValueError("an audit entry's actor, object or reason is too long")
     _refuse_floats(detail)
     at = at or datetime.now(UTC)
-    highest = session.execute(select(func.max(AuditEntry.seq))).scalar()
-    seq = 0 if highest is None else highest + 1
+    seq = _next(session)
     entry = rfc8785.dumps(
         {
             "seq": seq,
@@ -87,7 +86,17 @@ def record(
             seq=seq, at=at, actor=actor, action=action, object=object, entry=entry.decode(), leaf=leaf_hash(entry)
         )
     )
-    session.flush()
+    return seq
+
+
+def _next(session: Session) -> int:
+    """Return the next sequence number; asked of the store once per transaction, which is the only one writing."""
+    transaction, seq = session.info.get("tocsin.audit", (None, 0))
+    if transaction is None or transaction is not session.get_transaction():
+        with session.no_autoflush:
+            highest = session.execute(select(func.max(AuditEntry.seq))).scalar()
+        transaction, seq = session.get_transaction(), 0 if highest is None else int(highest) + 1
+    session.info["tocsin.audit"] = (transaction, seq + 1)
     return int(seq)
 
 

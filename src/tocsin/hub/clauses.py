@@ -45,8 +45,12 @@ def of_order(session: Session, order_id: str | None) -> list[dict[str, Any]]:
     """Return ``{"clause", "condition", "text", "exceptions"}`` for each clause of a stored order, in its order."""
     if order_id is None:
         return []
-    row = session.execute(select(OrderRecord.digest, OrderRecord.signed).where(OrderRecord.id == order_id)).first()
-    return [] if row is None else [dict(clause) for clause in _read(row.digest, row.signed)]
+    known: dict[str, tuple[Cited, ...]] = session.info.setdefault("tocsin.clauses", {})
+    if order_id not in known:
+        query = select(OrderRecord.digest, OrderRecord.signed).where(OrderRecord.id == order_id)
+        row = session.execute(query).first()
+        known[order_id] = () if row is None else _read(row.digest, row.signed)
+    return [dict(clause) for clause in known[order_id]]
 
 
 @lru_cache(maxsize=512)

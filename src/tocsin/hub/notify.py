@@ -159,6 +159,15 @@ def by_apprise(url: str, title: str, body: str) -> bool:
 
 
 def _wanted_by(session: Session, alert: Alert) -> list[Person]:
+    """Return who asked for alerts like this one; asked of the store once per transaction."""
+    known: dict[tuple[str, int], list[Person]] = session.info.setdefault("tocsin.wanted_by", {})
+    key = (alert.unit_id, alert.severity)
+    if key not in known:
+        known[key] = _ask_wanted_by(session, alert)
+    return known[key]
+
+
+def _ask_wanted_by(session: Session, alert: Alert) -> list[Person]:
     query = select(Person).where(
         Person.unit_id == alert.unit_id, Person.active.is_(True), Person.role.in_(("officer", "supervisor"))
     )

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, lazyload
 
 from tocsin.hub import audit, notify
@@ -29,6 +29,18 @@ OPEN: Final = ("new", "acknowledged", "escalated")
 IMMINENT: Final = 5
 """The severity that goes to the next person when nobody acknowledges it."""
 METHOD: Final = "hub journal check"
+
+_OPEN_OF_KEY = (
+    select(Alert)
+    .where(Alert.key == bindparam("the_key"), Alert.status.in_(OPEN))
+    .order_by(Alert.number.desc())
+    .limit(1)
+    .options(lazyload(Alert.subject), lazyload(Alert.device))
+)
+_OWNER_OF = {
+    FindingRecord: select(FindingRecord.device_id).where(FindingRecord.id == bindparam("the_name")),
+    EvidenceRecord: select(EvidenceRecord.device_id).where(EvidenceRecord.digest == bindparam("the_name")),
+}
 
 
 class Origin(Protocol):
@@ -77,12 +89,13 @@ def take_finding(
 ) -> Alert | None:
     """Put a finding into the alert it belongs to, or ring a new one. None when it is already known."""
     finding_id = body.id
-    known = session.get(FindingRecord, finding_id)
-    if known is not None and known.device_id != origin.id:
+    owner = _owner(session, FindingRecord, finding_id)
+    if owner is not None and owner != origin.id:
         finding_id = sha256(f"{origin.id}|{body.id}".encode()).hexdigest()
-        known = session.get(FindingRecord, finding_id)
-    if known is not None:
+        owner = _owner(session, FindingRecord, finding_id)
+    if owner is not None:
         return None
+    session.info["tocsin.owners"][finding_id] = origin.id
     verdicts = list(body.verdicts)
     at = min(body.observed_at, now)
     clause = verdicts[0]["clause"] if verdicts else ""
@@ -185,8 +198,8 @@ def note(
 
 def find_open(session: Session, key: str) -> Alert | None:
     """Return the newest open alert of a key."""
-    query = select(Alert).where(Alert.key == key, Alert.status.in_(OPEN)).order_by(Alert.number.desc()).limit(1)
-    return session.scalars(query.options(lazyload(Alert.subject), lazyload(Alert.device))).first()
+    fresh: Alert | None = session.info.get("tocsin.fresh", {}).get(key)
+    return fresh or session.scalars(_OPEN_OF_KEY, {"the_key": key}).first()
 
 
 def escalate_minutes(session: Session, hub: Hub) -> int:
@@ -208,7 +221,7 @@ def _ring(session: Session, hub: Hub, origin: Origin, news: _News, now: datetime
         return alert
     alert = Alert(
         id=uuid.uuid4().hex,
-        number=(session.execute(select(func.max(Alert.number))).scalar() or 0) + 1,
+        number=_next_number(session),
         unit_id=origin.unit_id,
         subject_id=origin.subject_id,
         device_id=origin.id,
@@ -231,7 +244,7 @@ def _ring(session: Session, hub: Hub, origin: Origin, news: _News, now: datetime
         escalate_at=_escalate_at(session, hub, news.severity, now),
     )
     session.add(alert)
-    session.flush()
+    session.info.setdefault("tocsin.fresh", {})[alert.key] = alert
     note(session, alert, "created", now, news.detail)
     notify.queue(session, alert, now)
     hub.metrics.alerts.labels(alert.category, str(alert.severity)).inc()
@@ -266,7 +279,8 @@ def _join(session: Session, hub: Hub, alert: Alert, news: _News, now: datetime) 
 
 def _declare(session: Session, origin: Origin, evidence: EvidenceBody, now: datetime) -> None:
     """Expect sealed evidence; the first device to declare a digest keeps it."""
-    if session.get(EvidenceRecord, evidence.digest) is None:
+    if _owner(session, EvidenceRecord, evidence.digest) is None:
+        session.info["tocsin.owners"][evidence.digest] = origin.id
         session.add(
             EvidenceRecord(
                 digest=evidence.digest,
@@ -277,6 +291,21 @@ def _declare(session: Session, origin: Origin, evidence: EvidenceBody, now: date
                 status="pending",
             )
         )
+
+
+def _owner(session: Session, kind: type[FindingRecord] | type[EvidenceRecord], name: str) -> str | None:
+    """Return the id of the device whose finding or evidence bears ``name``, also while it is not yet flushed."""
+    owners: dict[str, str] = session.info.setdefault("tocsin.owners", {})
+    return owners.get(name) or session.execute(_OWNER_OF[kind], {"the_name": name}).scalar()
+
+
+def _next_number(session: Session) -> int:
+    """Return the next alert number; asked of the store once per transaction, which is the only one writing."""
+    last = session.info.get("tocsin.alert_number")
+    if last is None:
+        last = session.execute(select(func.max(Alert.number))).scalar() or 0
+    session.info["tocsin.alert_number"] = last + 1
+    return int(last) + 1
 
 
 def _escalate_at(session: Session, hub: Hub, severity: int, now: datetime) -> datetime | None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from tocsin.hub import alerts, consultation, timeline, visibility
-from tocsin.hub.hub import Hub, of
+from tocsin.hub.hub import Hub, of_request
 from tocsin.hub.refusals import Refused
 from tocsin.hub.sessions import Who, require
 from tocsin.hub.store.schema import Alert, FindingRecord, Person
@@ -17,7 +17,7 @@ from tocsin.model import utc_text
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
 UNIT: Final = ("officer", "supervisor")
-TheHub = Annotated[Hub, Depends(of)]
+TheHub = Annotated[Hub, Depends(of_request)]
 TheWho = Annotated[Who, Depends(require(*UNIT))]
 
 

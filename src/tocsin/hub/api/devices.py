@@ -10,7 +10,7 @@ from tocsin.evidence.keys import fingerprint
 from tocsin.hub import audit, visibility
 from tocsin.hub.consultation import clean_reason
 from tocsin.hub.events import Event
-from tocsin.hub.hub import Hub, of
+from tocsin.hub.hub import Hub, of_request
 from tocsin.hub.sessions import Who, require
 from tocsin.hub.store import after_commit
 from tocsin.hub.store.schema import Device
@@ -18,7 +18,7 @@ from tocsin.model import utc_text
 
 router = APIRouter(prefix="/api/v1/devices", tags=["devices"])
 
-TheHub = Annotated[Hub, Depends(of)]
+TheHub = Annotated[Hub, Depends(of_request)]
 
 
 class Removal(BaseModel):

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from tocsin.hub import sessions, visibility
 from tocsin.hub.events import Event
-from tocsin.hub.hub import Hub, of
+from tocsin.hub.hub import Hub, of_request
 from tocsin.hub.sessions import COOKIE, Who, require
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
@@ -21,7 +21,7 @@ BEAT_S: Final = 15.0
 
 @router.get("/events")
 async def events(
-    request: Request, who: Annotated[Who, Depends(require())], hub: Annotated[Hub, Depends(of)]
+    request: Request, who: Annotated[Who, Depends(require())], hub: Annotated[Hub, Depends(of_request)]
 ) -> StreamingResponse:
     """Stream what changes for this person's unit. It begins with ``resync``: fetch what you show, then listen."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

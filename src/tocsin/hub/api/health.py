@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy import func, select
 
-from tocsin.hub.hub import Hub, of
+from tocsin.hub.hub import Hub, of_request
 from tocsin.hub.store.schema import Alert, Device, Setting
 from tocsin.hub.watch import Watch
 
@@ -22,7 +22,7 @@ _KEEP_S: Final = 2.0
 
 
 @router.get("/healthz")
-def healthz(request: Request, hub: Annotated[Hub, Depends(of)]) -> JSONResponse:
+def healthz(request: Request, hub: Annotated[Hub, Depends(of_request)]) -> JSONResponse:
     """Say whether the store can be written, the disk has room, the watch runs and the audit log is whole."""
     kept: tuple[float, dict[str, Any]] | None = getattr(request.app.state, "health", None)
     if kept is None or time.monotonic() - kept[0] > _KEEP_S:
@@ -45,7 +45,7 @@ def check(hub: Hub, watch: Watch | None) -> dict[str, bool]:
 
 
 @router.get("/metrics")
-def metrics(request: Request, hub: Annotated[Hub, Depends(of)]) -> Response:
+def metrics(request: Request, hub: Annotated[Hub, Depends(of_request)]) -> Response:
     """Return the hub's counters in Prometheus' text format."""
     watch: Watch | None = getattr(request.app.state, "watch", None)
     with hub.store.reading() as session:
