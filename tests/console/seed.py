@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A unit at work, made up and harmless: people, orders, devices with six hours of journal, alerts, sealed evidence.
 
 Run as a script it starts a hub with these data: ``python tests/console/seed.py DATA PORT``.
@@ -7,7 +8,7 @@ import io
 import json
 import sys
 import uuid
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,12 +20,11 @@ from tocsin import orders
 from tocsin.evidence import sealing
 from tocsin.evidence.journal import entry_hash, sign_entry
 from tocsin.evidence.keys import DeviceKey
-from tocsin.hub import alerts, audit, bodies, device_state, effects, passwords, ringing, second_factor
+from tocsin.hub import alerts, audit, bodies, device_state, effects, passwords, ringing, second_factor, sessions
 from tocsin.hub import orders as hub_orders
-from tocsin.hub import sessions
 from tocsin.hub.hub import Hub
 from tocsin.hub.sessions import Who
-from tocsin.hub.store.schema import Device, EvidenceRecord, JournalEntry, Person, Unit, WebSession
+from tocsin.hub.store.schema import Device, EvidenceRecord, JournalEntry, OrderRecord, Person, Unit, WebSession
 from tocsin.model import Entry, utc_text
 
 PASSWORD = "plain walnut harbour tide"
@@ -151,7 +151,7 @@ def _people(session: Session, hub: Hub, made: Seeded, now: datetime) -> None:
         ("jo", "Jo Lindqvist", "administrator", unit, 0),
     ):
         secret = pyotp.random_base32()
-        codes, hashes = second_factor.new_recovery_codes()
+        _, hashes = second_factor.new_recovery_codes()
         person = Person(
             id=uuid.uuid4().hex,
             unit_id=where.id,
@@ -211,8 +211,6 @@ def _orders(session: Session, made: Seeded, recovery: str, now: datetime) -> Non
 
 
 def _device(session: Session, made: Seeded, label: str, reference: str, state: str, now: datetime) -> None:
-    from tocsin.hub.store.schema import OrderRecord
-
     order = session.get(OrderRecord, made.orders[label])
     assert order is not None
     key = DeviceKey.generate()
@@ -232,7 +230,7 @@ def _device(session: Session, made: Seeded, label: str, reference: str, state: s
     session.flush()
     silent = timedelta(minutes=38) if state == "silent" else timedelta(0)
     at, ends, previous, seq = now - timedelta(hours=6), now - silent, "0" * 64, 0
-    step = 60 if label != "laptop D-2" else 15
+    step = 30
     rows = []
     while at < ends:
         hour = (now - at).total_seconds() / 3600
@@ -306,10 +304,10 @@ def picture() -> bytes:
     return out.getvalue()
 
 
-def document(now: datetime, lines: int = len(CHAT)) -> dict:
+def document(now: datetime, lines: int = len(CHAT)) -> dict[str, object]:
     """Return what a device would seal: lines of context and the words that the finding rests on."""
     said = [
-        {"text": text, "speaker": who, "at": utc_text(now - timedelta(seconds=14 * (lines - i)))}
+        {"text": text, "speaker": who, "at": utc_text(now - timedelta(seconds=14 * (len(CHAT) - i)))}
         for i, (who, text) in enumerate(CHAT[:lines])
     ]
     quotes = [
@@ -334,7 +332,7 @@ def document(now: datetime, lines: int = len(CHAT)) -> dict:
     }
 
 
-def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **changes: object):  # noqa: ANN201
+def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **changes: object):
     """Let a finding arrive as ingest would."""
     given = {
         "category": "grooming-signal",
@@ -349,12 +347,18 @@ def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **c
         "thread": "00112233445566aa",
         "evidence": "text",
         "refines": False,
+        "talk": None,
+        "lines": len(CHAT),
     } | changes
     origin = device_state.load(session, [made.devices[label].id])[made.devices[label].id]
     made.seqs[label] += 1
     declared = None
     if given["evidence"]:
-        sealed = sealing.seal(document(at), [picture()] if given["evidence"] == "picture" else [], [made.recipient])
+        sealed = sealing.seal(
+            document(given["talk"] or at, int(given["lines"])),
+            [picture()] if given["evidence"] == "picture" else [],
+            [made.recipient],
+        )
         hub.blobs.put(sealed.digest, sealed.data)
         declared = bodies.EvidenceBody(
             sealed.digest, sealed.size, ("text", "picture") if given["evidence"] == "picture" else ("text",)
@@ -387,7 +391,7 @@ def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **c
 
 
 def _alerts(session: Session, hub: Hub, made: Seeded, now: datetime) -> None:
-    ines, marek = made.people["ines"], made.people["marek"]
+    marek = made.people["marek"]
     concealment = {
         "category": "condition-observation",
         "signals": ["private-window"],
@@ -484,10 +488,10 @@ def _alerts(session: Session, hub: Hub, made: Seeded, now: datetime) -> None:
         evidence="picture",
     )
     made.alerts["picture"] = picture_alert.id
-    for ago, names in (
-        (95, ["age-asked"]),
-        (50, ["age-under-18", "adults-near"]),
-        (12, ["age-under-18", "adults-near", "secrecy", "private-app"]),
+    for ago, lines, names in (
+        (95, 2, ["age-asked"]),
+        (50, 4, ["age-under-18", "adults-near"]),
+        (12, 7, ["age-under-18", "adults-near", "secrecy", "private-app"]),
     ):
         top = take(
             session,
@@ -498,9 +502,10 @@ def _alerts(session: Session, hub: Hub, made: Seeded, now: datetime) -> None:
             signals=names,
             severity=5 if ago < 90 else 4,
             refines=ago < 90,
+            lines=lines,
+            talk=now,
         )
     made.alerts["top"] = top.id
-    assert ines.id
 
 
 def main(data: Path, port: int) -> None:
@@ -511,7 +516,7 @@ def main(data: Path, port: int) -> None:
     from tocsin.hub.app import create_app
     from tocsin.hub.settings import HubSettings
 
-    app = create_app(HubSettings(data=data, port=port))
+    app = create_app(HubSettings(data=data, port=port, heartbeat_s=36000))
     mount(app)
     made = seed(app.state.hub, datetime.now(UTC))
     (data / "seeded.json").write_text(

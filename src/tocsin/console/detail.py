@@ -93,7 +93,7 @@ def detail_of(
     detail = Detail(
         order=order,
         signals=_signals(alert, findings),
-        findings=[_row(session, each) for each in findings[-FINDINGS_SHOWN:]],
+        findings=[_row(each) for each in findings[-FINDINGS_SHOWN:]],
         more_findings=max(0, len(findings) - FINDINGS_SHOWN),
         history=_history(session, alert, names),
         delay=(first.received_at - first.at).total_seconds() if first else None,
@@ -117,9 +117,9 @@ def _signals(alert: Alert, findings: list[FindingRecord]) -> list[Shown]:
     return sorted(shown + missing, key=lambda each: (place.get(each.name, 99), each.direction))
 
 
-def _row(session: Session, finding: FindingRecord) -> FindingRow:
+def _row(finding: FindingRecord) -> FindingRow:
     names = list(dict.fromkeys(signal["name"] for signal in finding.signals))
-    took = f"{words.span(max(0.0, (finding.received_at - finding.at).total_seconds()))} to the hub"
+    took = words.span((finding.received_at - finding.at).total_seconds())
     return FindingRow(finding.at, finding.detector, finding.version, names, finding.severity, finding.confidence, took)
 
 
@@ -170,7 +170,9 @@ def _quality(session: Session, at: Visit, alert: Alert) -> dict[str, int] | None
         .limit(200)
         .subquery()
     )
-    counts = dict(session.execute(select(recent.c.verdict, func.count()).group_by(recent.c.verdict)).tuples().all())
+    counts: dict[str | None, int] = dict(
+        session.execute(select(recent.c.verdict, func.count()).group_by(recent.c.verdict)).tuples().all()
+    )
     decided = {v: counts.get(v.value, 0) for v in ReviewVerdict if v.is_true is not None}
     total = sum(decided.values())
     return {"decided": total, "true": sum(n for v, n in decided.items() if v.is_true)} if total >= 5 else None

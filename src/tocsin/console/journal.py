@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Select, func
 from sqlalchemy.orm import Session
@@ -41,9 +41,7 @@ class Day:
     gaps: int
 
 
-def days_of(
-    session: Session, journal: Select[tuple[JournalEntry]], devices: Sequence[str], since: datetime, days: int
-) -> list[Day]:
+def days_of(session: Session, journal: Select[Any], devices: Sequence[str], since: datetime, days: int) -> list[Day]:
     """Return coverage day by day (UTC), the newest first; ``journal`` limits it to what the visitor sees."""
     entries = journal.where(JournalEntry.device_id.in_(devices), JournalEntry.at >= since)
     counted = entries.with_only_columns(
@@ -76,9 +74,7 @@ def days_of(
     return found
 
 
-def notable_of(
-    session: Session, journal: Select[tuple[JournalEntry]], device: str, since: datetime, most: int = 60
-) -> list[Line]:
+def notable_of(session: Session, journal: Select[Any], device: str, since: datetime, most: int = 60) -> list[Line]:
     """Return a device's gaps, degradations, notices and the like, the newest first."""
     query = journal.where(
         JournalEntry.device_id == device, JournalEntry.at >= since, JournalEntry.kind.in_(NOTABLE)

@@ -1,4 +1,4 @@
-"""The six hours around an alert, drawn: bands of coverage, idle time and gaps, ticks for findings, and the same in words."""
+"""The six hours around an alert, drawn: bands of coverage and gaps, ticks for findings, and the same in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -117,9 +117,9 @@ def draw(rows: Sequence[Stretch], begins: datetime, ends: datetime, now: datetim
     ticks: list[Tick] = []
     for row in rows:
         if row.kind == "finding":
-            height = 12 + 6 * row.severity
+            tall = 12 + 6 * row.severity
             title = f"Severity {row.severity}: {words.signal_list(row.signals)}"
-            ticks.append(Tick(max(0.0, x(row.begins) - 2), HEIGHT - height, height, title, row.here))
+            ticks.append(Tick(max(0.0, x(row.begins) - 2), HEIGHT - tall, tall, title, row.here))
             continue
         left, right = x(row.begins), x(row.ends)
         width = max(right - left, 3.0 if row.kind in _GAPS else 0.0)
@@ -141,12 +141,13 @@ def draw(rows: Sequence[Stretch], begins: datetime, ends: datetime, now: datetim
 
 def _lines(rows: Sequence[Stretch], most: int) -> list[Line]:
     lines: list[Line] = []
-    for row in rows:
+    found = [row.begins for row in rows if row.kind == "finding"]
+    for row in sorted(rows, key=lambda each: each.begins):
         length = row.ends - row.begins
         if row.kind in ("quiet", "idle") and length < timedelta(minutes=1):
             continue
         until = row.ends if length > timedelta(seconds=1) else None
-        line = Line(row.begins, until, _KINDS.get(row.kind, row.kind), _text(row), row.here)
+        line = Line(row.begins, until, _KINDS.get(row.kind, row.kind), _text(row, found), row.here)
         if lines and lines[-1].text == line.text and lines[-1].kind == line.kind and not row.here:
             lines[-1] = Line(lines[-1].at, row.ends, line.kind, line.text)
         else:
@@ -154,13 +155,14 @@ def _lines(rows: Sequence[Stretch], most: int) -> list[Line]:
     return lines[-most:]
 
 
-def _text(row: Stretch) -> str:
+def _text(row: Stretch, found: Sequence[datetime] = ()) -> str:
     if row.kind == "finding":
         return f"{words.signal_list(row.signals)} (severity {row.severity})"
     if row.kind == "quiet":
         if row.coverage is None:
             return "In use."
-        return f"No finding. {row.coverage * 100:.0f} % of active time observed."
+        quiet = "" if any(row.begins <= at <= row.ends for at in found) else "No finding. "
+        return f"{quiet}{row.coverage * 100:.0f} % of active time observed."
     sentence = _SENTENCES.get(row.kind, row.kind)
     if row.kind == "degraded":
         return f"{sentence} {words.STEPS.get(row.code, row.code)}."

@@ -97,7 +97,7 @@ async def _page_for(request: Request, error: Exception) -> Response:
     try:
         with hub.store.reading() as session:
             shown = frame(session, who)
-    except Exception:  # noqa: BLE001, S110  an error page must come out even when the store is what failed
+    except Exception:  # noqa: S110  an error page must come out even when the store is what failed
         pass
     return pages.page(request, "error.html", who, status, frame=shown, heading=heading, sentence=sentence)
 

@@ -1,4 +1,4 @@
-"""What a person reads: titles, sentences and names for the codes in the data. Nothing here says that someone breached."""
+"""What a person reads: titles, sentences and names for the codes in the data. Nothing here accuses anyone."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -163,7 +163,7 @@ def why(signals: Sequence[str], clauses: Iterable[Any], findings: int) -> str:
 
 def direction(code: str) -> str:
     """Return who said it to whom, or nothing when that is not known."""
-    return {"from-subject": "said by the subject", "to-subject": "said to the subject"}.get(code, "")
+    return {"from-subject": "by the subject", "to-subject": "to the subject"}.get(code, "")
 
 
 def confidence(value: float) -> str:

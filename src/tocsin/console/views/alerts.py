@@ -181,9 +181,7 @@ def _listed(session: Session, at: Visit, show: str, sev: str, q: str, before: in
     return {"board": made, "levels": levels, "search": search, "names": names(session)}
 
 
-def _narrowed(
-    query: Select[tuple[Alert]], at: Visit, show: str, levels: tuple[int, ...], search: str
-) -> Select[tuple[Alert]]:
+def _narrowed(query: Select[Any], at: Visit, show: str, levels: tuple[int, ...], search: str) -> Select[Any]:
     if show == "closed":
         query = query.where(Alert.status == "closed")
     elif show in ("open", "mine"):

@@ -69,7 +69,7 @@ def _verified(at: Visit) -> dict[str, Any]:
         return {"ok": False, "sentence": " ".join(report.problems[:5])}
     sentence = (
         f"Verified: {report.entries} entries agree with the signed checkpoint and with "
-        f"{report.earlier_checked} earlier ones. Hold it against a checkpoint kept elsewhere to rule out a rewritten log."
+        f"{report.earlier_checked} earlier ones. Hold it against a checkpoint kept elsewhere to rule out a rewrite."
     )
     return {"ok": True, "sentence": sentence}
 

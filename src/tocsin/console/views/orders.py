@@ -133,9 +133,9 @@ def _checked(found: SignedOrder) -> dict[str, Any]:
 def _list(at: Visit, status: int = 200, **facts: Any) -> Response:
     known: dict[str, Any] = {"checked": None, "error": "", "said": "", "text": ""}
     with at.hub.store.reading() as session:
-        counted = visibility.devices(at.who).where(Device.status != "removed")
-        counted = counted.with_only_columns(Device.order_id, func.count(), maintain_column_froms=True)
-        devices = dict(session.execute(counted.group_by(Device.order_id)).tuples().all())
+        mine = visibility.devices(at.who).where(Device.status != "removed")
+        counted = mine.with_only_columns(Device.order_id, func.count(), maintain_column_froms=True)
+        devices: dict[str, int] = dict(session.execute(counted.group_by(Device.order_id)).tuples().all())
         found = session.scalars(visibility.orders(at.who).order_by(OrderRecord.added_at.desc()))
         rows = [OrderRow.of(record, at.now, devices.get(record.id, 0)) for record in found]
         return at.page(session, "orders.html", status=status, rows=rows, **(known | facts))

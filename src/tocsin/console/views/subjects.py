@@ -1,13 +1,12 @@
 """Subjects: by reference for everyone in the unit; the record after a reason."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from tocsin.console import pages
