@@ -3,6 +3,7 @@
 Real Chromium on Xvfb, a real agent, a real hub over TLS on loopback, the console in a second, headless Chromium.
 """
 
+import contextlib
 import random
 import statistics
 import sys
@@ -15,15 +16,16 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import officer
+
 from tocsin.demo.desktop import until
 from tocsin.demo.stage import Stage
 
 NAMES = (
-    "ash birch cedar dune ember fern glen hazel iris jay kestrel lark maple nell olive pine quill reed sage teal "
-    "umber vale wren yarrow zinnia aster briar clover daisy elm flint grove heath ivy juniper kelp linden moss "
-    "nettle oak poppy quince rowan sorrel thyme ursa violet willow xenia yew zest amber beryl coral drift echo "
-    "fable gale harbor indigo jasper karst lotus marsh north opal pearl quartz river stone tide"
-).split()
+    "ash birch cedar dune ember fern glen hazel iris jay kestrel lark maple nell olive pine quill reed sage "
+    "teal umber vale wren yarrow zinnia aster briar clover daisy elm flint grove heath ivy juniper kelp linden "
+    "moss nettle oak poppy quince rowan sorrel thyme ursa violet willow xenia yew zest amber beryl coral drift "
+    "echo fable gale harbor indigo jasper karst lotus marsh north opal pearl quartz river stone tide "
+)
 ORDINARY = (
     "did you see the match last night",
     "only the second half, the goal was lucky",
@@ -97,7 +99,7 @@ def latencies(stage: Stage, page: Any, rounds: int) -> tuple[list[float], int]:
     times: list[float] = []
     missed = 0
     for number in range(rounds):
-        stage.pages.show(clear=True, peer=NAMES[number % len(NAMES)], dark=bool(number % 2))
+        stage.pages.show(clear=True, peer=name(number), dark=bool(number % 2))
         for line in dice.sample(ORDINARY, 3):
             stage.pages.show(by=dice.choice(("subject", "other")), text=line)
             time.sleep(dice.uniform(0.2, 0.6))
@@ -105,23 +107,32 @@ def latencies(stage: Stage, page: Any, rounds: int) -> tuple[list[float], int]:
         time.sleep(dice.uniform(0.5, 1.0))
         before = {row["id"] for row in officer.rows(page)}
         painted = stage.pages.show(by="other", text=dice.choice(AGES))
-        try:
-            row = until(lambda: fresh(page, before), 5, "a row")
-        except TimeoutError:
+        row = first_row(page, before)
+        if row is None:
             missed += 1
-            continue
-        times.append(float(row["at"]) - painted)
+        else:
+            times.append(float(row["at"]) - painted)
     return times, missed
 
 
-def fresh(page: Any, before: set[Any]) -> dict[str, Any] | None:
-    """Return the first row that was not there before."""
-    return next((row for row in officer.rows(page) if row["id"] not in before), None)
+def first_row(page: Any, before: set[Any], seconds: float = 5.0) -> dict[str, Any] | None:
+    """Return the first row that was not there before, or None when none came in time."""
+    with contextlib.suppress(TimeoutError):
+        return until(
+            lambda: next((row for row in officer.rows(page) if row["id"] not in before), None), seconds, "a row"
+        )
+    return None
+
+
+def name(number: int) -> str:
+    """Return one of the names, round and round."""
+    names = NAMES.split()
+    return names[number % len(names)]
 
 
 def varied(number: int) -> str:
     """Return an ordinary line that was not shown before."""
-    return f"{ORDINARY[number % len(ORDINARY)]}, {NAMES[number * 7 % len(NAMES)]} {NAMES[number * 13 % len(NAMES)]}"
+    return f"{ORDINARY[number % len(ORDINARY)]}, {name(number * 7)} {name(number * 13)}"
 
 
 def cost(pid: int, seconds: float, act: Any, pause: float = 0.0) -> dict[str, float]:
