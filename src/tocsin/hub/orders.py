@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tocsin.hub import audit, configuration, consultation
@@ -114,7 +114,7 @@ def _replaced(session: Session, subject: Subject, reference: str) -> OrderRecord
         OrderRecord.subject_id == subject.id,
     )
     found = session.scalars(query.order_by(OrderRecord.added_at.desc())).first()
-    elsewhere = select(func.count()).select_from(OrderRecord).where(OrderRecord.reference == reference)
-    if found is None and session.execute(elsewhere).scalar_one():
+    same_unit = select(OrderRecord.id).join(Subject).where(Subject.unit_id == subject.unit_id)
+    if found is None and session.scalars(same_unit.where(OrderRecord.reference == reference)).first() is not None:
         raise Refused(422, "replaces", "The order that this one replaces is not an open order of the same subject.")
     return found
