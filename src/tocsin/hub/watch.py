@@ -18,6 +18,9 @@ from tocsin.hub import alerts, device_state, effects, notify, retention
 from tocsin.hub.device_state import DeviceState
 from tocsin.hub.hub import Hub
 
+BEGIN_WITHIN = timedelta(minutes=10)
+"""How long a newly enrolled device may take until its first heartbeat."""
+
 _log = logging.getLogger(__name__)
 
 ERASE_EVERY_S: Final = 3600.0
@@ -80,7 +83,7 @@ def ring_silent(session: Session, hub: Hub, started: datetime, now: datetime) ->
     before = now - timedelta(seconds=hub.settings.silent_after_s)
     if started > before:
         return []
-    changed = [device for device in device_state.overdue(session, before) if _expected(device)]
+    changed = [device for device in device_state.overdue(session, before) if _expected(device, now)]
     for device in changed:
         row = effects.SILENT_ANNOUNCED if device.status == "stopped" else effects.SILENT
         device.silent_since = device.last_heartbeat or device.last_received or device.enrolled_at
@@ -92,8 +95,14 @@ def ring_silent(session: Session, hub: Hub, started: datetime, now: datetime) ->
     return [device.id for device in changed]
 
 
-def _expected(device: DeviceState) -> bool:
-    """Tell whether a device should report: after a stop only if it was a shutdown, from which it should return."""
+def _expected(device: DeviceState, now: datetime) -> bool:
+    """Tell whether a device should report.
+
+    Once enrolled it has some minutes to begin, as its notice is read first; after a stop it should return only if
+    that was a shutdown.
+    """
+    if device.last_heartbeat is None and device.status == "active":
+        return now - device.enrolled_at >= BEGIN_WITHIN
     return device.status == "active" or device.health.get("stopped") == "signal"
 
 
