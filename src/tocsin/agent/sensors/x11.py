@@ -76,9 +76,7 @@ class X11Display:
 
     def watch(self) -> None:
         """Ask to be told of painted rectangles, of windows that come, go or move, and of the screen's size."""
-        x = self._x
-        mask = x.SubstructureNotifyMask | x.StructureNotifyMask | x.PropertyChangeMask
-        self._root.change_attributes(event_mask=mask)
+        self.follow()
         if not self._display.has_extension("DAMAGE"):
             raise DisplayError("The screen's server does not tell what is painted (no DAMAGE extension).")
         from Xlib.ext import damage
@@ -86,6 +84,13 @@ class X11Display:
         self._display.damage_query_version()
         self._root.damage_create(damage.DamageReportRawRectangles)
         self._damage_code = self._display.extension_event.DamageNotify
+        self._display.flush()
+
+    def follow(self) -> None:
+        """Ask to be told only of windows that come, go, move or get the focus, and of the screen's size."""
+        x = self._x
+        mask = x.SubstructureNotifyMask | x.StructureNotifyMask | x.PropertyChangeMask
+        self._root.change_attributes(event_mask=mask)
         self._display.flush()
 
     def wait(self, timeout: float | None) -> bool:
