@@ -95,7 +95,7 @@ class EvidenceCourier:
             self._tries.pop(digest, None)
             self._on_sent(digest, len(data))
             return True
-        if response.status_code in (404, 413, 422) and self._journal.pending == 0:
+        if response.status_code in (404, 410, 413, 422) and self._journal.pending == 0:
             self._tries[digest] = self._tries.get(digest, 0) + 1
             if self._tries[digest] >= _TRIES:
                 self._give_up(digest, response.status_code, wire.sentence_of(response))

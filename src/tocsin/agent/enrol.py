@@ -7,9 +7,12 @@ import base64
 import contextlib
 import getpass
 import hashlib
+import os
 import platform
 import secrets
 import shutil
+import signal
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +26,7 @@ from tocsin.agent import wire
 from tocsin.agent.config import AgentError, Config, Folders
 from tocsin.agent.disk import Disk
 from tocsin.agent.journal import Journal
-from tocsin.agent.platform import boot_identity
+from tocsin.agent.platform import boot_identity, take_lock
 from tocsin.evidence.journal import canonical
 from tocsin.evidence.keys import DeviceKey, KeyFileError, fingerprint, read_public
 from tocsin.model import Clock, EntryKind
@@ -115,6 +118,7 @@ def unenrol(folders: Folders, clock: Clock, *, send_seconds: float = 10.0) -> bo
     from tocsin.agent.uplink import flush
 
     config = configs.load(folders)
+    _end_running(folders)
     told = False
     with contextlib.suppress(OSError, ValueError):
         key = DeviceKey.load(folders.key)
@@ -125,12 +129,35 @@ def unenrol(folders: Folders, clock: Clock, *, send_seconds: float = 10.0) -> bo
         )
         told = flush(config, journal, seconds=send_seconds)
         journal.close()
-    for path in (folders.config, folders.key, folders.order, folders.accepted, folders.ledger, folders.status):
+    for path in (
+        folders.config,
+        folders.key,
+        folders.order,
+        folders.accepted,
+        folders.ledger,
+        folders.status,
+        folders.lock,
+    ):
         for each in path.parent.glob(path.name + "*"):
             each.unlink(missing_ok=True)
     for folder in (folders.journal, folders.evidence):
         shutil.rmtree(folder, ignore_errors=True)
     return told
+
+
+def _end_running(folders: Folders, seconds: float = 15.0) -> None:
+    """Stop the agent that runs on this enrolment. Raises AgentError when it does not end."""
+    deadline = time.monotonic() + seconds
+    asked = False
+    while (lock := take_lock(folders.lock)) is None:
+        if not asked:
+            asked = True
+            with contextlib.suppress(OSError, AgentError, KeyError, TypeError, ValueError):
+                os.kill(int((configs.read_json(folders.status) or {})["pid"]), signal.SIGTERM)
+        if time.monotonic() > deadline:
+            raise AgentError("The agent runs and does not end; stop it first, then remove it.")
+        time.sleep(0.05)
+    lock.close()
 
 
 def _label(order: SignedOrder, label: str) -> str:

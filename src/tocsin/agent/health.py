@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from typing import Any
 
-from tocsin.model import Clock, Health, HealthState, Kind, Observation, StateSeen, utc_text
+from tocsin.model import Clock, Health, HealthState, Kind, NotScanned, Observation, StateSeen, utc_text
 
 BLIND_AFTER_S = 30.0
 _SIGHT = frozenset({Kind.TEXT, Kind.PICTURE, Kind.FRAME})
@@ -29,7 +29,7 @@ class HealthMeter:
         self._recent = (0.0, 0.0)
         self._counts: Counter[str] = Counter()
         self.active = True
-        self.unsupported = False
+        self.unsupported = self.reading_off = False
         self.stopped = False
         self.degradations: tuple[str, ...] = ()
         self.cpu, self.memory = 0.0, 0
@@ -40,7 +40,7 @@ class HealthMeter:
             self._count(str(seen.kind))
             if isinstance(seen.body, StateSeen):
                 self._state(seen.body.state)
-            if seen.kind in _SIGHT:
+            if seen.kind in _SIGHT and not isinstance(seen.body, NotScanned):
                 self._sight()
 
     def looked(self) -> None:
@@ -60,7 +60,7 @@ class HealthMeter:
             passed, self._ticked = max(0.0, (now - self._ticked) / 1e9), now
             if self.active:
                 self._active_s += passed
-                seen = passed if self._fresh(now) and not self.unsupported else 0.0
+                seen = passed if self._fresh(now) and not (self.unsupported or self.reading_off) else 0.0
                 self._observed_s += seen
                 fade = math.exp(-passed / _WINDOW_S)
                 self._recent = (self._recent[0] * fade + passed, self._recent[1] * fade + seen)

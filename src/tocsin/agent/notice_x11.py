@@ -25,6 +25,7 @@ from tocsin.model import Rect
 
 NAME = "Tocsin"
 _LOOK_EVERY_S = 0.5
+_PULSE_EVERY_S = 10.0
 _LOST = (ConnectionClosedError, DisplayError, XError, OSError)
 
 
@@ -58,7 +59,7 @@ class X11Notice:
         self._window: Any = None
         self._buttons: Buttons | None = None
         self._shown: frozenset[int] = frozenset()
-        self._changed = False
+        self._changed = self._bright = False
         self.quiet = False
 
     @property
@@ -166,7 +167,7 @@ class X11Notice:
     def _serve(self, stop: threading.Event) -> None:
         """Handle events; look at the bar twice a second."""
         assert self._display is not None
-        looked = 0.0
+        looked = pulsed = 0.0
         while not stop.is_set():
             while self._display.pending_events():
                 self._handle(self._display.next_event())
@@ -174,11 +175,21 @@ class X11Notice:
             if now - looked >= _LOOK_EVERY_S or not self._watch.seen:
                 looked = now
                 self._look(now)
+            if now - pulsed >= _PULSE_EVERY_S and self._watch.seen:
+                pulsed = now
+                self._pulse()
             self._renew()
             self._display.flush()
             wait = 0.1 if not self._watch.seen or self._ask else _LOOK_EVERY_S
             if not self._display.pending_events():
                 select.select([self._display.fileno()], [], [], wait)
+
+    def _pulse(self) -> None:
+        """Repaint a dot of the bar: a sensor that is still told of changes then looks, which shows that it works."""
+        self._bright = not self._bright
+        context = self._bar.create_gc(foreground=0xFFBE50 if self._bright else 0xC89030)
+        self._bar.fill_rectangle(context, self._width - 9, 17, 5, 5)
+        context.free()
 
     def _renew(self) -> None:
         with self._lock:

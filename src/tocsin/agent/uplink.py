@@ -146,9 +146,11 @@ class Uplink:
         signed = {"device": self.config.device, "seq": head.seq, "hash": head.hash, "at": str(answer["at"])}
         if not verify_signature(self.config.hub_key, str(answer["receipt"]), canonical(signed)):
             raise ValueError("The receipt is not signed by the hub this computer is enrolled at")
-        if not lease.first <= head.seq or not self._journal.knows(head):
+        if head.seq < lease.first or (head.seq <= lease.last and not self._journal.knows(head)):
             raise ValueError("The receipt is for another record than the one sent")
         done = self._journal.commit(lease, upto=head.seq)
+        if not self._journal.knows(head):  # it holds entries that a damaged spool has lost here
+            self._journal.rechain(head, "ahead")
         again = self._failures > 0 or not self.state.connected
         self._failures = self._burials = self._rechains = 0
         self._refused.clear()

@@ -1,0 +1,153 @@
+"""Collecting: the sensors' threads, between the moment collection is allowed and the moment it is not."""
+
+import contextlib
+import queue
+import threading
+from typing import Any
+
+from tocsin.agent.crew import Crew
+from tocsin.agent.health import HealthMeter
+from tocsin.agent.journal import Journal
+from tocsin.agent.loop import Loop, state_body
+from tocsin.agent.notice_x11 import X11Notice
+from tocsin.agent.sensing import OpenSenses, Senses
+from tocsin.model import Clock, EntryKind, Kind, NotScanned, Observation, Sensor, StateSeen
+
+RECORDED_STATES = frozenset(
+    {
+        *("idle", "active", "locked", "unlocked", "resumed", "session-away", "session-back"),
+        *("screen-lost", "screen-back", "screen-black"),
+    }
+)
+_QUEUE = 2000
+
+
+class Collecting:
+    """Starts and stops what watches. While it is stopped no sensor is open."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        journal: Journal,
+        health: HealthMeter,
+        crew: Crew,
+        clock: Clock,
+        notice: X11Notice,
+        open_senses: OpenSenses,
+        display: str | None = None,
+    ) -> None:
+        self._loop, self._journal, self._health, self._crew = loop, journal, health, crew
+        self._clock, self._notice, self._open, self._display = clock, notice, open_senses, display
+        self._queue: queue.Queue[Observation | None] = queue.Queue(_QUEUE)
+        self._senses: Senses | None = None
+        self._names: list[str] = []
+        self._level = 0
+        self._looked_ns = 0
+        self._away = False
+        self._told: set[str] = set()
+
+    @property
+    def running(self) -> bool:
+        """Whether anything is collected."""
+        return self._loop.collecting.is_set()
+
+    def start(self) -> None:
+        """Open the sensors and begin."""
+        senses = self._open(lambda: self._notice.windows, self._display)
+        self._senses = senses
+        for what, sentence in senses.unsupported:
+            self._health.unsupported = True
+            if what not in self._told:
+                self._told.add(what)
+                self._journal.append(EntryKind.UNSUPPORTED, {"what": what, "sentence": sentence})
+        self._loop.pixels = senses.pixels
+        self._loop.collecting.set()
+        self.shed(self._level)
+        self._names = ["loop", *(f"sensor-{name}" for name, _ in senses.sensors)]
+        self._crew.start("loop", self._examine, lambda: self._queue.put(None))
+        for name, sensor in senses.sensors:
+            self._crew.start(f"sensor-{name}", _reader(sensor, self._queue), _closer(sensor))
+
+    def stop(self) -> None:
+        """Stop collecting: nothing is watched on return, and nothing is remembered."""
+        if self._senses is None:
+            return
+        self._loop.collecting.clear()
+        senses, self._senses = self._senses, None
+        while True:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._queue.get_nowait()
+            break
+        late = self._crew.stop(*self._names)
+        senses.close()
+        self._loop.pixels = None
+        self._loop.forget()
+        for name in late:
+            self._loop.warn(f"thread-late {name}")
+
+    def shed(self, level: int) -> None:
+        """Apply a step of the ladder (limits.py)."""
+        self._level = level
+        self._loop.pictures = level < 1
+        self._health.reading_off = level >= 3
+        if self._senses is not None:
+            self._senses.pace((0, 0, 2, 4)[level])
+
+    def tick(self) -> None:
+        """Pass on that the screen was looked at although nothing on it could be read."""
+        senses = self._senses
+        if senses is None:
+            return
+        looked = senses.last_look_ns()
+        if looked > self._looked_ns:
+            self._looked_ns = looked
+            self._health.looked()
+
+    def seen(self, seen: Observation) -> None:
+        """Deal with one observation: states are recorded, everything else goes to the loop."""
+        if isinstance(seen.body, StateSeen):
+            self._state(seen.body)
+        elif isinstance(seen.body, NotScanned):
+            self._health.count(f"not-scanned-{seen.body.reason}"[:40])
+            return
+        if self._away and (seen.kind != Kind.STATE or seen.title):
+            return
+        self._loop.see(seen)
+
+    def _state(self, body: StateSeen) -> None:
+        if body.state in ("session-away", "session-back"):
+            self._away = body.state == "session-away"
+        if body.state in ("locked", "unlocked"):
+            self._notice.quiet = body.state == "locked"
+        if body.state in RECORDED_STATES:
+            self._journal.append(EntryKind.STATE, state_body(body))
+        elif body.state == "clock-jump":
+            detail: dict[str, Any] = dict(body.detail)
+            delta = float(detail.get("delta_s", detail.get("seconds", 0.0)))
+            sentence = f"This computer's clock moved by {delta:+.0f} s against the time that really passed."
+            self._journal.append(EntryKind.CLOCK, {"delta_s": round(delta, 3), "sentence": sentence})
+
+    def _examine(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            seen = self._queue.get()
+            if seen is not None:
+                self.seen(seen)
+
+
+def _reader(sensor: Sensor, into: "queue.Queue[Observation | None]") -> Any:
+    def read(stop: threading.Event) -> None:
+        for seen in sensor.observations():
+            if stop.is_set():
+                return
+            while not stop.is_set():
+                with contextlib.suppress(queue.Full):
+                    into.put(seen, timeout=0.5)
+                    break
+
+    return read
+
+
+def _closer(sensor: Sensor) -> Any:
+    close = getattr(sensor, "close", None)
+    return close if callable(close) else lambda: None

@@ -1,0 +1,187 @@
+"""``tocsin agent``: enrol this computer, run the agent, see its order and ledger, remove it."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+_DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The agent's folder (default: in your user's data folder).",
+)
+
+
+@click.group()
+def command() -> None:
+    """Enrol and run the agent on a supervised computer, openly and under a signed order."""
+
+
+@command.command(epilog="Example:  tocsin agent enrol --hub https://hub.example:8420 --token T --order order.json")
+@click.option("--hub", required=True, help="The hub's address.")
+@click.option("--token", required=True, help="The one-time token; - reads it from standard input.")
+@click.option("--order", "order_file", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--root", "roots", multiple=True, help="An authority's key (base64, or a file holding it) to trust.")
+@click.option("--label", default="", help="Which of the order's devices this computer is.")
+@click.option("--certificate", default="", help="The SHA-256 fingerprint that the hub's certificate must have.")
+@_DATA
+def enrol(
+    hub: str,
+    token: str,
+    order_file: Path,
+    roots: tuple[str, ...],
+    label: str,
+    certificate: str,
+    data: Path | None,
+) -> None:
+    """Make this computer a supervised one. Compare the fingerprints that it prints."""
+    from tocsin.agent.config import AgentError
+    from tocsin.agent.enrol import enrol as enrol_
+    from tocsin.model import SystemClock
+
+    if token == "-":  # noqa: S105 the sign for standard input
+        token = sys.stdin.readline().strip()
+    try:
+        signed = order_file.read_bytes()[: 2 << 20].decode("utf-8")
+        known = [_root(root) for root in roots]
+        done = enrol_(
+            hub, token, signed, _folders(data), SystemClock(), roots=known, label=label, certificate=certificate
+        )
+    except (AgentError, OSError, UnicodeDecodeError) as problem:
+        raise click.exceptions.Exit(_fail(problem)) from None
+    order = done.order.order
+    click.echo(f"Enrolled as {done.config.label!r} (device {done.config.device}) under order {order.id}.")
+    click.echo(f"Authority        {order.authority.name}")
+    click.echo(f"Signer           {done.order.fingerprint}" + ("" if roots else "  (pinned at first use: compare it)"))
+    click.echo(f"Hub certificate  {done.certificate}")
+    click.echo(f"Hub key          {done.hub_key}")
+    click.echo("Start it with: tocsin agent run")
+
+
+@command.command(epilog="Example:  tocsin agent run")
+@_DATA
+def run(data: Path | None) -> None:
+    """Show the notice; once it is accepted, watch what the order allows, until the order ends."""
+    from tocsin.agent.config import AgentError
+    from tocsin.agent.run import run as run_
+
+    try:
+        code = run_(_folders(data), say=lambda sentence: click.echo(sentence, err=True))
+    except AgentError as problem:
+        code = _fail(problem)
+    raise click.exceptions.Exit(code)
+
+
+@command.command(epilog="Example:  tocsin agent status")
+@click.option("--json", "as_json", is_flag=True, help="JSON on one line.")
+@_DATA
+def status(as_json: bool, data: Path | None) -> None:
+    """Show the order in force, whether the agent runs, and what waits to be sent."""
+    from tocsin.agent.config import AgentError
+    from tocsin.agent.overview import overview
+
+    try:
+        found = overview(_folders(data))
+    except AgentError as problem:
+        raise click.exceptions.Exit(_fail(problem)) from None
+    if as_json:
+        click.echo(json.dumps(found.raw))
+    else:
+        click.echo(found.text)
+
+
+@command.command(epilog="Example:  tocsin agent ledger")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines.")
+@_DATA
+def ledger(as_json: bool, data: Path | None) -> None:
+    """Show what was sent: kinds, counts, times and bytes; what it said only where the order allows it."""
+    from tocsin.agent.config import AgentError
+    from tocsin.agent.overview import open_ledger
+
+    try:
+        book = open_ledger(_folders(data))
+    except AgentError as problem:
+        raise click.exceptions.Exit(_fail(problem)) from None
+    rows, events = book.rows(), book.events()
+    book.close()
+    if as_json:
+        for row in rows:
+            click.echo(
+                json.dumps(
+                    {
+                        "kind": row.kind,
+                        "count": row.count,
+                        "bytes": row.bytes,
+                        "evidence_bytes": row.evidence_bytes,
+                        "first": row.first,
+                        "last": row.last,
+                    }
+                )
+            )
+        for event in events:
+            click.echo(json.dumps(event))
+        return
+    if not rows:
+        click.echo("Nothing has been received by the hub yet.")
+        return
+    _print_ledger(rows, events)
+
+
+@command.command(epilog="Example:  tocsin agent unenrol")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_DATA
+def unenrol(yes: bool, data: Path | None) -> None:
+    """Remove the agent's enrolment from this computer. The authority is told; nothing prevents it."""
+    from tocsin.agent.config import AgentError
+    from tocsin.agent.enrol import unenrol as unenrol_
+    from tocsin.model import SystemClock
+
+    if not yes:
+        click.confirm("Remove it? The authority will be told that it was removed.", abort=True)
+    try:
+        told = unenrol_(_folders(data), SystemClock())
+    except AgentError as problem:
+        raise click.exceptions.Exit(_fail(problem)) from None
+    click.echo("Removed. The authority was told." if told else "Removed. The hub could not be reached; it will notice.")
+
+
+def _print_ledger(rows: list[Any], events: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(title="What the hub has received from this computer", title_justify="left")
+    for name in ("Kind", "Count", "Bytes", "Sealed evidence", "First", "Last"):
+        table.add_column(name, justify="right" if name in ("Count", "Bytes", "Sealed evidence") else "left")
+    for row in rows:
+        sealed = f"{row.evidence_bytes:,}" if row.evidence_bytes else "-"
+        table.add_row(row.kind, f"{row.count:,}", f"{row.bytes:,}", sealed, row.first[:19], row.last[:19])
+    console.print(table)
+    recent = Table(title="Latest entries, heartbeats and states left out", title_justify="left")
+    for name in ("Time", "Kind", "Bytes", *(("What it said",) if any("body" in e for e in events) else ())):
+        recent.add_column(name, justify="right" if name == "Bytes" else "left")
+    for event in events[:30]:
+        said = (json.dumps(event["body"]),) if "body" in event else ()
+        recent.add_row(event["at"][:19], event["kind"], f"{event['bytes']:,}", *said)
+    console.print(recent)
+
+
+def _folders(data: Path | None) -> Any:
+    from tocsin.agent.config import Folders
+    from tocsin.agent.platform import default_folder
+
+    return Folders(data or default_folder())
+
+
+def _root(given: str) -> str:
+    """Return a key given as base64, or as a file that holds it."""
+    path = Path(given)
+    return path.read_text("ascii").strip() if os.sep in given and path.is_file() else given.strip()
+
+
+def _fail(problem: Exception) -> int:
+    click.echo(f"tocsin agent: {problem}", err=True)
+    return 2
