@@ -16,7 +16,7 @@ HALF_LIFE_HOURS = 72.0
 """A signal counts half after three days, a quarter after six."""
 AGE_HALF_LIFE_HOURS = 720.0
 """A stated age is remembered longer: it counts half after thirty days."""
-WARN_AT = 2.8
+WARN_AT = 2.0
 
 WEIGHTS: Mapping[str, float] = {
     "age-asked": 0.6,
@@ -104,7 +104,7 @@ def assess(sightings: Iterable[Sighting], now: datetime) -> Assessment:
     codes = tuple(dict.fromkeys(code for _, code in benign.values())) + (("age-peer",) if best.peers else ())
     return Assessment(
         score=best.score,
-        confidence=round(min(0.97, 1 / (1 + exp(-1.1 * (best.score - WARN_AT) - 0.4))), 3),
+        confidence=round(min(0.97, 1 / (1 + exp(-1.2 * (best.score - WARN_AT) - 0.2))), 3),
         category=rule.category if rule else Category.GROOMING,
         severity=rule.severity if rule else 1,
         because=rule.because if rule else "",
@@ -153,7 +153,11 @@ def _contact(live: Weighed, actor: Speaker, damping: float) -> _Case:
     """One person towards another who may be a child."""
     counterpart = Speaker.OTHER if actor is Speaker.SUBJECT else Speaker.SUBJECT
     stated = max(_strength(live, "age-under-18", [counterpart]), _strength(live, "age-of-other", [actor]))
-    hinted = 0.5 * _strength(live, "child-life", [counterpart]) + 0.15 * _strength(live, "declines", [counterpart])
+    hinted = (
+        0.5 * _strength(live, "child-life", [counterpart])
+        + 0.45 * _strength(live, "parents-of-other", [actor])
+        + 0.15 * _strength(live, "declines", [counterpart])
+    )
     child = min(1.0, max(stated, hinted))
     known = [(sighting, weight) for sighting, weight in live if sighting.speaker is not Speaker.UNKNOWN]
     own = max(_strength(known, "age-under-18", [actor]), _strength(known, "age-of-other", [counterpart]))
@@ -230,7 +234,7 @@ def _live_video(live: Weighed, benign: Mapping[str, tuple[float, str]]) -> _Case
 def _arranging(live: Weighed, damping: float) -> _Case:
     """Two people speaking of a child and arranging something."""
     places = {s.message for s, _ in live if s.signal == "arranging"}
-    spoken = min(1.2, _strength(live, "child-spoken-of"))
+    spoken = min(1.2, max(_strength(live, "child-spoken-of"), 0.7 * _strength(live, "age-under-18")))
     if not places or spoken < 0.3:
         return _Case(0.0, frozenset(), frozenset())
     score = 1.0 * min(1.0, _strength(live, "arranging")) + 0.45 * min(3, len(places) - 1) + 0.9 * spoken
