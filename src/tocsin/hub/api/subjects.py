@@ -32,7 +32,7 @@ def list_subjects(who: Consulting, hub: Hubs) -> list[dict[str, Any]]:
     with hub.store.reading() as session:
         rows = list(session.scalars(visibility.subjects(who).order_by(Subject.reference)))
         mine = visibility.alerts(who).with_only_columns(Alert.subject_id, func.count()).where(Alert.status != "closed")
-        counts = dict(session.execute(mine.group_by(Alert.subject_id)).tuples().all())
+        counts = {row[0]: row[1] for row in session.execute(mine.group_by(Alert.subject_id))}
         return [_line(subject) | {"open_alerts": counts.get(subject.id, 0)} for subject in rows]
 
 
