@@ -170,9 +170,8 @@ def _quality(session: Session, at: Visit, alert: Alert) -> dict[str, int] | None
         .limit(200)
         .subquery()
     )
-    counts: dict[str | None, int] = dict(
-        session.execute(select(recent.c.verdict, func.count()).group_by(recent.c.verdict)).tuples().all()
-    )
+    grouped = session.execute(select(recent.c.verdict, func.count()).group_by(recent.c.verdict))
+    counts: dict[str | None, int] = {verdict: count for verdict, count in grouped}  # noqa: C416
     decided = {v: counts.get(v.value, 0) for v in ReviewVerdict if v.is_true is not None}
     total = sum(decided.values())
     return {"decided": total, "true": sum(n for v, n in decided.items() if v.is_true)} if total >= 5 else None

@@ -99,7 +99,7 @@ def fragment(name: str, **facts: Any) -> str:
     return environment().get_template(name).render(**facts)
 
 
-def page(request: Request, name: str, who: Who | None = None, status: int = 200, **facts: Any) -> HTMLResponse:
+def page(request: Request, name: str, who: Who | None = None, status: int = 200, /, **facts: Any) -> HTMLResponse:
     """Render a page. The frame around it needs ``who`` and ``frame`` (console/frame.py)."""
     html = environment().get_template(name).render(**({"who": who, "path": request.url.path, "frame": None} | facts))
     return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})

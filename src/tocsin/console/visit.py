@@ -41,7 +41,7 @@ class Visit:
     who: Who
     now: datetime
 
-    def page(self, session: Session, name: str, *, status: int = 200, **facts: Any) -> HTMLResponse:
+    def page(self, session: Session, name: str, /, *, status: int = 200, **facts: Any) -> HTMLResponse:
         """Render a page in its frame."""
         shown = frame(session, self.who)
         return pages.page(self.request, name, self.who, status, frame=shown, **facts)

@@ -135,7 +135,7 @@ def _list(at: Visit, status: int = 200, **facts: Any) -> Response:
     with at.hub.store.reading() as session:
         mine = visibility.devices(at.who).where(Device.status != "removed")
         counted = mine.with_only_columns(Device.order_id, func.count(), maintain_column_froms=True)
-        devices: dict[str, int] = dict(session.execute(counted.group_by(Device.order_id)).tuples().all())
+        devices = {order_id: count for order_id, count in session.execute(counted.group_by(Device.order_id))}  # noqa: C416
         found = session.scalars(visibility.orders(at.who).order_by(OrderRecord.added_at.desc()))
         rows = [OrderRow.of(record, at.now, devices.get(record.id, 0)) for record in found]
         return at.page(session, "orders.html", status=status, rows=rows, **(known | facts))

@@ -18,6 +18,7 @@ router = APIRouter(include_in_schema=False)
 
 At = Annotated[Visit, Depends(visit("administrator"))]
 Text = Annotated[str, Form(max_length=400)]
+Maybe = Annotated[str | None, Form(max_length=40)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,9 @@ def add_unit(at: At, name: Text) -> Response:
 def change(
     at: At,
     person_id: str,
-    role: Text | None = None,
+    role: Maybe = None,
     on_call: Annotated[int | None, Form(ge=0, le=99)] = None,
-    active: Text | None = None,
+    active: Maybe = None,
 ) -> Response:
     """Change a role, a place on call, or whether somebody may sign in."""
     try:

@@ -69,7 +69,6 @@ export function startBoard(root) {
     sound.addEventListener("click", () => { setSound(!soundIsOn()); show(); });
     show();
   }
-  if (root instanceof Element && root.id === "detail") {
-    root.querySelector("h1")?.focus({ preventScroll: true });
-  }
+  const busy = document.activeElement?.closest?.("#detail form, dialog, .search");
+  if (root instanceof Element && root.id === "detail" && !busy) root.querySelector("h1")?.focus({ preventScroll: true });
 }

@@ -1,0 +1,23 @@
+def test_devices_that_need_a_look_come_first(site):
+    html = site.get("ines", "/devices").text
+    assert html.index("laptop D-5") < html.index("desktop D-1") < html.index("laptop D-2")
+
+
+def test_a_device_tells_its_health_and_its_hours(site, words_of):
+    said = words_of(site.get("ines", site.device("desktop D-1")))
+    assert "It works at reduced strength" in said
+    assert "text is read more slowly" in said
+    assert "The notice was accepted." in said
+    assert "From the device's signed journal alone." in said
+
+
+def test_a_silent_device_says_that_silence_proves_nothing(site, words_of):
+    assert "Not observed says nothing either way" in words_of(site.get("ines", site.device("laptop D-5")))
+
+
+def test_another_units_device_does_not_exist(site):
+    assert site.get("tom", site.device("laptop D-2")).status_code == 404
+
+
+def test_an_empty_list_teaches(site, words_of):
+    assert "make an enrolment token" in words_of(site.get("tom", "/devices"))

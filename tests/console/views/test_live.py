@@ -1,0 +1,50 @@
+import json
+
+from tocsin.console.views import live
+from tocsin.console.visit import Visit
+from tocsin.hub.events import Event
+from tocsin.hub.sessions import current
+
+
+def visit_of(site, who):
+    return Visit(None, site.hub, current(site.hub, site.seeded.cookies[who]), site.clock.now())
+
+
+def read(message):
+    kind, data = message.decode().split("\ndata: ")
+    return kind.removeprefix("event: "), json.loads(data)
+
+
+def test_an_alert_comes_with_its_row(site):
+    unit = site.seeded.people["ines"].unit_id
+    event = Event("alert", site.seeded.alerts["top"], unit, {"ring": True})
+    kind, data = read(live.message_for(visit_of(site, "ines"), event))
+    assert kind == "alert"
+    assert data["html"].lstrip().startswith('<a class="row"')
+    assert f'data-alert="{site.seeded.alerts["top"]}" data-severity="5"' in data["html"]
+    assert data["rings"] is True
+    assert data["counts"]["await"] == 5
+    assert data["title"].endswith("for review")
+
+
+def test_another_unit_is_sent_nothing_even_if_an_event_reached_it(site):
+    assert live.message_for(visit_of(site, "tom"), Event("alert", site.seeded.alerts["top"], "", {})) == b""
+
+
+def test_a_device_comes_with_its_row(site):
+    event = Event("device", site.seeded.devices["laptop D-5"].id, "", {})
+    kind, data = read(live.message_for(visit_of(site, "ines"), event))
+    assert kind == "device"
+    assert "silent" in data["html"]
+
+
+def test_a_tick_tells_counts_and_the_newest_evidence(site):
+    kind, data = read(live.tick(visit_of(site, "ines")))
+    assert kind == "tick"
+    assert data["counts"]["silent"] == 1
+    assert data["last_evidence"].endswith("Z")
+    assert read(live.tick(visit_of(site, "ada")))[1] == {"counts": {}, "last_evidence": None}
+
+
+def test_nobody_listens_without_signing_in(site):
+    assert site.get("", "/live").status_code == 303
