@@ -299,7 +299,7 @@ def _same_line(a: TextLine, b: TextLine) -> bool:
     if (min(top + high, other_top + other_high) - max(top, other_top)) * 2 < least:
         return False
     taller = max(high, other_high)
-    if second.x - first.right > max(8, min(taller, 40)):
+    if second.x - first.right > min(12 + taller, 1.6 * taller, 60):
         return False
     if max(abs(p - q) for p, q in zip(a.fill, b.fill, strict=True)) > 24:
         return False

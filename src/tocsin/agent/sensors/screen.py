@@ -33,6 +33,8 @@ SETTLE = 0.025
 """Seconds without new damage after which a burst of painting has settled."""
 LONGEST = 0.12
 """Seconds after which constantly changing areas are looked at all the same."""
+STILL = 10.0
+"""Seconds without damage after which the whole screen is compared all the same: proof that it can still be seen."""
 _NEAR = 16
 _SIDE, _ABOVE = 640, 40
 _MOST_WINDOWS = 200
@@ -182,7 +184,8 @@ class ScreenSensor:
 
     def _round(self) -> None:
         """Wait for damage, let it settle, look at it, and rest in proportion to what the look cost."""
-        if not self._display.wait(None):
+        if not self._display.wait(STILL):
+            self._look([Rect(0, 0, self._screen.shape[1], self._screen.shape[0])], self._clock.monotonic_ns())
             return
         seen_ns = self._clock.monotonic_ns()
         rects = self._display.damaged()

@@ -10,7 +10,7 @@ from tocsin.agent.sensors.crops import cut
 from tocsin.agent.sensors.lines import find_lines
 from tocsin.agent.sensors.ocr import Reader
 
-WORDS = ("the bell rings at half past ten", "mañana a las 9:45 en la plaza")
+WORDS = ("the bell rings at half past ten", "see you at 9:45, by the old mill")
 _ENOUGH = 0.85
 
 
