@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tocsin.evidence.audit import write_export
 from tocsin.evidence.notes import parse_checkpoint
 from tocsin.hub import audit
+from tocsin.hub.checkpoints import latest
 from tocsin.hub.hub import Hub
 from tocsin.hub.refusals import Refused
 from tocsin.hub.sessions import Who
@@ -51,13 +52,18 @@ def export(hub: Hub, who: Who, folder: Path) -> Path:
     with hub.store.session() as session:
         audit.record(session, who.id, audit.EXPORT, "hub:audit-log", detail={"recipients": [who.id]}, at=now)
         note = hub.log.checkpoint_in(session, now)
-    with hub.store.reading() as session:
-        size = parse_checkpoint(note.partition("\n\n")[0] + "\n").size
-        earlier = select(CheckpointRecord.note).where(CheckpointRecord.size < size).order_by(CheckpointRecord.size)
-        write_export(
-            folder / "tocsin-audit", _texts(session, size), note, session.scalars(earlier).all(), [hub.log.vkey]
-        )
+    _write(hub, folder / "tocsin-audit", note)
     return Path(shutil.make_archive(str(folder / "export"), "zip", folder, "tocsin-audit"))
+
+
+def write_copy(hub: Hub, folder: Path) -> Path:
+    """Write the log as it was last signed into ``folder``, for checking it here; nothing leaves the hub."""
+    with hub.store.reading() as session:
+        newest = latest(session)
+    if newest is None:
+        raise Refused(409, "no-checkpoint", "The log has not been signed yet.")
+    _write(hub, folder / "tocsin-audit", newest.note)
+    return folder / "tocsin-audit"
 
 
 def statistics(session: Session, who: Who) -> dict[str, Any]:
@@ -84,6 +90,13 @@ def statistics(session: Session, who: Who) -> dict[str, Any]:
         "alerts": [dict(zip(names, row, strict=True)) for row in alerts],
         "detectors": [dict(zip(("detector", "version", "verdict", "alerts"), row, strict=True)) for row in detectors],
     }
+
+
+def _write(hub: Hub, folder: Path, note: str) -> None:
+    with hub.store.reading() as session:
+        size = parse_checkpoint(note.partition("\n\n")[0] + "\n").size
+        earlier = select(CheckpointRecord.note).where(CheckpointRecord.size < size).order_by(CheckpointRecord.size)
+        write_export(folder, _texts(session, size), note, session.scalars(earlier).all(), [hub.log.vkey])
 
 
 def _narrow(query: Select[Any], wanted: Wanted) -> Select[Any]:
