@@ -2,12 +2,14 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from Xlib import display, error
 
 from tocsin.agent.sensors.ocr import LineReader
 
@@ -65,17 +67,37 @@ def draw() -> Callable[..., Pixels]:
     return draw_
 
 
-@pytest.fixture(scope="session")
-def x_server() -> Iterator[str]:
-    """The name of a bare X server (Xvfb, no window manager)."""
+def _serve() -> tuple[str, "subprocess.Popen[bytes]"]:
+    """Start a bare X server (Xvfb, no window manager) and wait until it takes connections."""
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, pass_fds=(write,), stderr=subprocess.DEVNULL)
     os.close(write)
     number = b""
     while not number.endswith(b"\n") and (more := os.read(read, 20)):
         number += more
     os.close(read)
-    yield f":{number.decode().strip()}"
+    name = f":{number.decode().strip()}"
+    deadline = time.monotonic() + 15
+    while True:
+        try:
+            display.Display(name).close()
+            return name, server
+        except (error.DisplayError, error.ConnectionClosedError, OSError):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def serve() -> Callable[[], tuple[str, "subprocess.Popen[bytes]"]]:
+    """Return a function that starts an X server; the test ends it."""
+    return _serve
+
+
+@pytest.fixture(scope="session")
+def x_server() -> Iterator[str]:
+    """The name of a bare X server."""
+    name, server = _serve()
+    yield name
     server.terminate()
     server.wait(10)

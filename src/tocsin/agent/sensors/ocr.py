@@ -21,7 +21,7 @@ Picture = npt.NDArray[np.uint8]
 HEIGHT = 48
 """Rows of the picture that the recogniser reads."""
 _BUCKET = 32
-_WIDEST = 1920
+_WIDEST = 1280
 _OVERLAP = 96
 _PACKAGE = "rapidocr"
 _MODELS = ("models/PP-OCRv6_rec_small.onnx",)

@@ -54,7 +54,7 @@ class X11Display:
         self.name = name or os.environ.get("DISPLAY", "")
         try:
             self._display: Any = xdisplay.Display(self.name or None)
-        except (error.DisplayError, OSError, AssertionError) as problem:
+        except (error.DisplayError, error.ConnectionClosedError, OSError, OverflowError, AssertionError) as problem:
             raise DisplayError(f"The screen {self.name or '(none named)'} cannot be opened: {problem}.") from None
         self._display.set_error_handler(_ignore)
         self._root = self._display.screen().root
