@@ -93,7 +93,9 @@ def f_beta(precision: float, recall: float, beta: float) -> float:
 def f_latency(outcomes: Sequence[Outcome], f1: float, penalty: float = 0.0078) -> float:
     """Return F1 x (1 - median penalty over true warnings); p as in the eSPD paper: half the penalty at about 140 messages."""
     late = [
-        -1 + 2 / (1 + math.exp(-penalty * (o.warned_at - 1))) for o in outcomes if o.chat.risky and o.warned_at is not None
+        -1 + 2 / (1 + math.exp(-penalty * (o.warned_at - 1)))
+        for o in outcomes
+        if o.chat.risky and o.warned_at is not None
     ]
     return f1 * (1 - median(late)) if late else 0.0
 
@@ -174,7 +176,9 @@ def _groups(outcomes: dict[str, list[Outcome]]) -> Iterable[dict[str, Any]]:
                 cell = counts[(outcome.chat.risky, key(outcome.chat))]
                 cell[0] += 1
                 cell[1] += outcome.warned_at is not None
-            for (risky, group), (total, warned) in sorted(counts.items(), key=lambda item: (not item[0][0], item[0][1])):
+            for (risky, group), (total, warned) in sorted(
+                counts.items(), key=lambda item: (not item[0][0], item[0][1])
+            ):
                 share = f"recall {warned / total:.2f}" if risky else f"{1000 * warned / total:.0f} per 1,000"
                 rows.append([half, "risky" if risky else "ordinary", group, total, warned, share])
         yield {"name": f"By {name}", "columns": ["half", "label", name, "chats", "warned", "figure"], "rows": rows}

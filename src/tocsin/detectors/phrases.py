@@ -17,8 +17,18 @@ _MAX_THREADS = 256
 _MAX_LINES = 400
 _MAX_REMEMBERED = 200
 _QUIETING = frozenset(
-    {"benign-quotation", "benign-surprise", "benign-game", "benign-shop", "benign-professional", "benign-family"}
+    {
+        "benign-quotation",
+        "benign-surprise",
+        "benign-game",
+        "benign-shop",
+        "benign-professional",
+        "benign-family",
+        "benign-remittance",
+    }
 )
+
+_PAID_VIDEO = frozenset({"live-video-for-pay", "child-spoken-of", "pay", "live-video"})
 
 
 class _Seen:
@@ -108,7 +118,7 @@ def _rule(hits: list[Hit]) -> Rule | None:
         return None
     names = {_public(hit) for hit in hits if hit.entry.weight >= 0.7}
     alone = any(hit.entry.alone for hit in hits)
-    together = {"live-video-for-pay", "age-under-18"} <= names
+    together = _PAID_VIDEO <= {hit.entry.signal for hit in hits}
     return judge("phrases", names) if alone or together else None
 
 

@@ -166,6 +166,8 @@ def _single(mark: str, classes: Mapping[str, Sequence[str]]) -> list[tuple[Eleme
         if mark[1:-1] not in SLOTS:
             raise PatternError(f"there is no number slot {mark}")
         return [(SLOTS[mark[1:-1]],)]
+    if not elements(mark):
+        raise PatternError(f"{mark!r} has neither letters nor digits")
     return [elements(mark)]
 
 

@@ -171,18 +171,21 @@ class Phrases:
 
 
 class _HashTable:
-    """Vocabulary codes by word hash, looked up for whole arrays: two tables, then the few that collide twice."""
+    """Vocabulary codes by word hash: a dictionary for lines; for long texts, tables looked up for whole arrays."""
+
+    _SHORT = 400
+    _MIXERS = (0xD6E8FEB86659FD93, 0xA0761D6478BD642F, 0xE7037ED1A0B428DB)
 
     def __init__(self, codes: Mapping[int, int]) -> None:
+        self._exact = dict(codes)
         bits = max(12, (len(codes) * 8).bit_length())
-        self._shifts = (np.uint64(64 - bits), np.uint64(64 - 2 * bits) if bits <= 32 else np.uint64(0))
-        self._mask = np.uint64((1 << bits) - 1)
-        self._keys = np.zeros((2, 1 << bits), dtype=np.uint64)
-        self._codes = np.zeros((2, 1 << bits), dtype=np.uint32)
+        self._shift = 64 - bits
+        self._keys = np.zeros((len(self._MIXERS), 1 << bits), dtype=np.uint64)
+        self._codes = np.zeros((len(self._MIXERS), 1 << bits), dtype=np.uint32)
         self._rest: dict[int, int] = {}
         for key, code in codes.items():
-            for which in (0, 1):
-                slot = (key >> int(self._shifts[which])) & int(self._mask)
+            for which, mixer in enumerate(self._MIXERS):
+                slot = ((key * mixer) & 0xFFFFFFFFFFFFFFFF) >> self._shift
                 if not self._codes[which, slot]:
                     self._keys[which, slot], self._codes[which, slot] = key, code
                     break
@@ -191,9 +194,14 @@ class _HashTable:
 
     def lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint32]:
         """Return the code of each hash, 0 where it is unknown."""
+        if hashes.size <= self._SHORT:
+            exact = self._exact
+            return np.array([exact.get(key, 0) for key in hashes.tolist()], dtype=np.uint32)
         out = np.zeros(hashes.size, dtype=np.uint32)
-        for which in (0, 1):
-            slots = ((hashes >> self._shifts[which]) & self._mask).astype(np.intp)
+        for which, mixer in enumerate(self._MIXERS):
+            if not self._codes[which].any():
+                break
+            slots = ((hashes * np.uint64(mixer)) >> np.uint64(self._shift)).astype(np.intp)
             match = self._keys[which][slots] == hashes
             out |= np.where(match, self._codes[which][slots], np.uint32(0))
         for key, code in self._rest.items():

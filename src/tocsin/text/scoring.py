@@ -181,7 +181,7 @@ def _contact(live: Weighed, actor: Speaker, damping: float) -> _Case:
         risk *= 0.4
     if risk < 0.5:
         return _Case(risk, frozenset(used), frozenset(used), peers)
-    score = risk + 1.7 * child + 0.5 * adult * child - damping * (0.6 if child >= 0.6 and core >= 1 else 1.0)
+    score = risk + 1.7 * child + 0.5 * adult * child - damping * (0.6 if core >= 1 else 0.85)
     return _Case(score, frozenset(used), frozenset(used), peers)
 
 

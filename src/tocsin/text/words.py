@@ -44,6 +44,8 @@ class Words:
 
 def normalise_word(word: str) -> str:
     """Fold one word as ``normalise`` does."""
+    if word.isascii() and (word.isalpha() or word.isdigit()):
+        return word.lower()
     return normalise(word).text.strip()
 
 
