@@ -39,6 +39,13 @@ def test_the_base_rate_is_what_people_decided_here(site):
     assert detail.quality == {"decided": 5, "true": 3}
 
 
+def test_text_alone_is_explained_by_the_order_or_by_the_alert(site):
+    detail, _ = read(site, "top")
+    assert (detail.pictures_kept, detail.pictures_allowed) == (False, True)
+    detail, _ = read(site, "picture")
+    assert detail.pictures_kept
+
+
 def test_the_hours_around_it_are_drawn(site):
     _, strip = read(site, "top")
     assert strip is not None

@@ -1,5 +1,6 @@
 """All that one alert's page shows beyond the alert's own row."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -77,6 +78,7 @@ class Detail:
     evidence_count: int
     evidence_size: int
     pending: int
+    pictures_kept: bool
     pictures_allowed: bool
     items: list[dict[str, Any]] = field(default_factory=list)
     categories: tuple[str, ...] = tuple(Category)
@@ -101,10 +103,16 @@ def detail_of(
         evidence_count=len(evidence),
         evidence_size=sum(record.size for record in evidence),
         pending=sum(record.status == "pending" for record in evidence),
-        pictures_allowed=any("picture" in record.kinds for record in evidence),
+        pictures_kept=any("picture" in record.kinds for record in evidence),
+        pictures_allowed=order is not None and _allows_pictures(order),
         items=_items(session, given, findings),
     )
     return detail, _strip(session, at, alert)
+
+
+def _allows_pictures(record: OrderRecord) -> bool:
+    order = json.loads(record.signed).get("order", {})
+    return any("picture" in (part.get("evidence") or ()) for part in (order, *order.get("clauses", ())))
 
 
 def _signals(alert: Alert, findings: list[FindingRecord]) -> list[Shown]:
