@@ -29,7 +29,7 @@ def open_(file: Path, key_file: Path, out: Path | None, as_json: bool) -> None:
 
     data = read_file(file, MAX_SEALED)
     try:
-        document = open_sealed(data, _identities(key_file))
+        document = open_sealed(data, identities_of(key_file))
         pictures = pictures_of(document)
     except SealingError as error:
         raise Failure(f"{file}: {error}") from error
@@ -104,7 +104,7 @@ def test_key(key_file: Path, order_file: Path, as_json: bool) -> None:
 
     try:
         order = orders.verify(read_text(order_file, 1024 * 1024)).order
-        identities = _identities(key_file)
+        identities = identities_of(key_file)
         test = {"finding": "test", "why": "a test of a key, nothing was seen"}
         opened = open_sealed(seal(test, recipients=order.recipient_keys).data, identities)
     except orders.OrderError as error:
@@ -119,7 +119,7 @@ def test_key(key_file: Path, order_file: Path, as_json: bool) -> None:
     click.echo(f"{key_file} opens what is sealed under {order.id}. The order names it: {', '.join(named)}.")
 
 
-def _identities(path: Path) -> list[str]:
+def identities_of(path: Path) -> list[str]:
     """Return the identities of a key file, asking for its passphrase if it has one."""
     from tocsin.evidence.sealing import SealingError, identities_in, is_protected, unprotect
 

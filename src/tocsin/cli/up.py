@@ -206,12 +206,14 @@ def _copy(
     identity: Path | None,
 ) -> None:
     """Back up or restore. Without a key the passphrase is asked, or taken from TOCSIN_BACKUP_PASSPHRASE."""
-    from tocsin.evidence.sealing import identities_in
+    from tocsin.cli.evidence import identities_of
     from tocsin.hub import backup as copies
 
     if backup is not None and restore is not None:
         raise Failure("Give either --backup or --restore, not both.")
     if backup is not None:
+        if not settings.data.is_dir():
+            raise Failure(f"There is no hub in {settings.data}.")
         passphrase = "" if recipients else _passphrase(confirm=True)
         contents = copies.backup(settings, backup, recipients=recipients, passphrase=passphrase)
         beside = "" if recipients else f" with its key in {backup.name}.key (keep both)"
@@ -219,7 +221,7 @@ def _copy(
         if contents.missing:
             raise Failure(f"{len(contents.missing)} pieces of evidence were missing or damaged and are not in it.")
     elif restore is not None:
-        identities = identities_in(identity.read_text("utf-8")) if identity is not None else []
+        identities = identities_of(identity) if identity is not None else []
         passphrase = "" if identities else _passphrase(confirm=False)
         copies.restore(settings, restore, identities=identities, passphrase=passphrase)
         click.echo(f"Restored from {restore}; start the hub with: tocsin up --data {settings.data}")

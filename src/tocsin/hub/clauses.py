@@ -50,7 +50,7 @@ def of_order(session: Session, order_id: str | None) -> list[dict[str, Any]]:
         query = select(OrderRecord.digest, OrderRecord.signed).where(OrderRecord.id == order_id)
         row = session.execute(query).first()
         known[order_id] = () if row is None else _read(row.digest, row.signed)
-    return [dict(clause) for clause in known[order_id]]
+    return [clause | {"exceptions": list(clause["exceptions"])} for clause in known[order_id]]
 
 
 @lru_cache(maxsize=512)

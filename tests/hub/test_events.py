@@ -1,0 +1,65 @@
+"""Events reach every page that wants them, from any thread, and a slow page is told to start over."""
+
+import asyncio
+import threading
+
+import pytest
+
+from tocsin.hub.events import QUEUE, Bus, Event
+
+
+def test_events_reach_who_wants_them_from_any_thread() -> None:
+    async def scenario() -> tuple[Event | None, Event | None, int]:
+        bus = Bus()
+        with bus.subscribe() as every, bus.subscribe(lambda event: event.unit_id == "north") as north:
+            sender = threading.Thread(
+                target=lambda: [bus.publish(Event("alert", "1", unit)) for unit in ("south", "north")]
+            )
+            sender.start()
+            sender.join()
+            first = await every.next(5)
+            mine = await north.next(5)
+            assert await north.next(0.01) is None
+            return first, mine, bus.listeners
+
+    first, mine, listeners = asyncio.run(scenario())
+    assert (first.unit_id, mine.unit_id, listeners) == ("south", "north", 2)
+
+
+def test_a_slow_page_is_told_to_fetch_again() -> None:
+    async def scenario() -> list[str]:
+        bus = Bus()
+        with bus.subscribe() as page:
+            for n in range(QUEUE + 5):
+                bus.publish(Event("alert", str(n)))
+            await asyncio.sleep(0)
+            kinds = []
+            while (event := await page.next(0.01)) is not None:
+                kinds.append(event.kind)
+            return kinds
+
+    assert asyncio.run(scenario()) == ["resync"] + ["alert"] * 5
+
+
+def test_closing_ends_every_listening_also_later_ones() -> None:
+    async def scenario() -> None:
+        bus = Bus()
+        with bus.subscribe() as page:
+            bus.close()
+            with pytest.raises(StopAsyncIteration):
+                await page.next(5)
+        with bus.subscribe() as late:
+            assert [event async for event in late] == []
+
+    asyncio.run(scenario())
+
+
+def test_a_page_that_left_is_forgotten() -> None:
+    async def scenario() -> int:
+        bus = Bus()
+        with bus.subscribe():
+            pass
+        bus.publish(Event("alert"))
+        return bus.listeners
+
+    assert asyncio.run(scenario()) == 0
