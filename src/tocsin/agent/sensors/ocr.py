@@ -154,7 +154,8 @@ def _load(path: Path, threads: int) -> tuple[Any, list[str]]:
     try:
         symbols = ["", *onnx_head.characters(model), " "]
         columns = [0] + [i for i, symbol in enumerate(symbols) if i and wanted(symbol)]
-        narrowed = onnx_head.narrow(model, columns, len(symbols))
+        everything = len(columns) == len(symbols)
+        narrowed = model if everything else onnx_head.narrow(model, columns, len(symbols))
     except onnx_head.ModelError as error:
         raise OcrError(str(error)) from None
     import onnxruntime as ort
