@@ -5,7 +5,7 @@ import queue
 import threading
 from typing import Any
 
-from tocsin.agent.crew import Crew
+from tocsin.agent.crew import Crew, Work
 from tocsin.agent.health import HealthMeter
 from tocsin.agent.journal import Journal
 from tocsin.agent.loop import Loop, state_body
@@ -43,6 +43,7 @@ class Collecting:
         self._names: list[str] = []
         self._level = 0
         self._looked_ns = 0
+        self.broken = threading.Event()
         self._away = False
         self._told: set[str] = set()
 
@@ -53,6 +54,7 @@ class Collecting:
 
     def start(self) -> None:
         """Open the sensors and begin."""
+        self.broken.clear()
         senses = self._open(lambda: self._notice.windows, self._display)
         self._senses = senses
         for what, sentence in senses.unsupported:
@@ -66,7 +68,7 @@ class Collecting:
         self._names = ["loop", *(f"sensor-{name}" for name, _ in senses.sensors)]
         self._crew.start("loop", self._examine, lambda: self._queue.put(None))
         for name, sensor in senses.sensors:
-            self._crew.start(f"sensor-{name}", _reader(sensor, self._queue), _closer(sensor))
+            self._crew.start(f"sensor-{name}", self._reader(name, sensor), _closer(sensor))
 
     def stop(self) -> None:
         """Stop collecting: nothing is watched on return, and nothing is remembered."""
@@ -74,11 +76,9 @@ class Collecting:
             return
         self._loop.collecting.clear()
         senses, self._senses = self._senses, None
-        while True:
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    self._queue.get_nowait()
-            break
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
         late = self._crew.stop(*self._names)
         senses.close()
         self._loop.pixels = None
@@ -110,6 +110,8 @@ class Collecting:
             self._state(seen.body)
         elif isinstance(seen.body, NotScanned):
             self._health.count(f"not-scanned-{seen.body.reason}"[:40])
+            if seen.body.reason == "failed":
+                self._died(seen.sensor, "failed")
             return
         if self._away and (seen.kind != Kind.STATE or seen.title):
             return
@@ -118,6 +120,8 @@ class Collecting:
     def _state(self, body: StateSeen) -> None:
         if body.state in ("session-away", "session-back"):
             self._away = body.state == "session-away"
+        if body.state == "screen-lost":
+            self.broken.set()
         if body.state in ("locked", "unlocked"):
             self._notice.quiet = body.state == "locked"
         if body.state in RECORDED_STATES:
@@ -128,24 +132,39 @@ class Collecting:
             sentence = f"This computer's clock moved by {delta:+.0f} s against the time that really passed."
             self._journal.append(EntryKind.CLOCK, {"delta_s": round(delta, 3), "sentence": sentence})
 
+    def _reader(self, name: str, sensor: Sensor) -> Work:
+        """Return the work of a sensor's thread. A sensor that ends or fails cannot be used again: all are reopened."""
+
+        def read(stop: threading.Event) -> None:
+            reason = "ended"
+            try:
+                for seen in sensor.observations():
+                    self._put(seen, stop)
+                    if stop.is_set():
+                        return
+            except Exception as problem:
+                reason = type(problem).__name__
+            if not stop.is_set():
+                self._died(name, reason)
+                stop.wait()
+
+        return read
+
+    def _put(self, seen: Observation, stop: threading.Event) -> None:
+        while not stop.is_set():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(seen, timeout=0.5)
+                return
+
+    def _died(self, name: str, reason: str) -> None:
+        self._loop.warn(f"sensor-died {name} {reason}")
+        self.broken.set()
+
     def _examine(self, stop: threading.Event) -> None:
         while not stop.is_set():
             seen = self._queue.get()
             if seen is not None:
                 self.seen(seen)
-
-
-def _reader(sensor: Sensor, into: "queue.Queue[Observation | None]") -> Any:
-    def read(stop: threading.Event) -> None:
-        for seen in sensor.observations():
-            if stop.is_set():
-                return
-            while not stop.is_set():
-                with contextlib.suppress(queue.Full):
-                    into.put(seen, timeout=0.5)
-                    break
-
-    return read
 
 
 def _closer(sensor: Sensor) -> Any:

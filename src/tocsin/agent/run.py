@@ -34,10 +34,11 @@ from tocsin.agent.standing import Standing
 from tocsin.agent.uplink import Uplink, flush
 from tocsin.detectors import ALL
 from tocsin.evidence.keys import DeviceKey, KeyFileError
-from tocsin.model import Clock, EntryKind, SystemClock, utc_text
+from tocsin.model import Clock, Detector, EntryKind, SystemClock, utc_text
 
 _LIMITS_EVERY_S = 3.0
 _GOODBYE_S = 5.0
+_MEND_MOST, _MEND_WITHIN_S = 5, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class Agent:
         self._open_senses = senses
         self._notice_state = "starting"
         self._started = self._clock.now()
+        self._mended: list[float] = []
+        self._missing: list[str] = []
 
     def run(self) -> int:
         """Run until something ends it; return the exit code. Raises AgentError where it refuses to run."""
@@ -120,9 +123,8 @@ class Agent:
         )
         self._orders = OrderCourier(self.config, self._key, lambda answer: self._events.put(("order", answer)))
         self._uplink = Uplink(self.config, self.journal, on_sent=self._sent, on_reconnect=self._orders.wake)
-        detectors = [detector() for detector in ALL]
         self._loop = Loop(
-            self._standing, detectors, self.journal, self._blobs, self._health, self._clock, self.config.salt
+            self._standing, self._detectors(), self.journal, self._blobs, self._health, self._clock, self.config.salt
         )
         accepted = self._acceptances.has(order.digest)
         told = words(order, self.config)
@@ -155,6 +157,9 @@ class Agent:
             try:
                 what, told = self._events.get(timeout=1.0)
             except queue.Empty:
+                mended = self._mend()
+                if mended is not None:
+                    return mended
                 self._collect_if_allowed()
                 continue
             stop = self._take(what, told)
@@ -196,6 +201,17 @@ class Agent:
         self._write_status()
         return None
 
+    def _mend(self) -> Stop | None:
+        """Open the sensors again where one died, while the notice can be seen; too often is the end, loudly."""
+        if not (self._collecting.broken.is_set() and self._collecting.running and self.notice.windows):
+            return None
+        now = time.monotonic()
+        self._mended = [*(at for at in self._mended if now - at < _MEND_WITHIN_S), now]
+        if len(self._mended) > _MEND_MOST:
+            return Stop("failed", "A sensor keeps failing, so the agent stopped: it does not pretend to watch.")
+        self._collecting.stop()
+        return None
+
     def _collect_if_allowed(self) -> None:
         """Collect exactly while the notice is accepted and on the screen, and the order permits it."""
         permission = self._standing.permission(self._clock.now())
@@ -224,9 +240,23 @@ class Agent:
             self._collecting.stop()
             signed = self._standing.signed
             self.journal.append(EntryKind.ORDER, {"state": "varied", "digest": signed.digest})
-            self._loop.replace_detectors([detector() for detector in ALL])
+            self._loop.replace_detectors(self._detectors())
             self._accepted = False
             self.notice.ask_again(words(signed, self.config))
+
+    def _detectors(self) -> list[Detector]:
+        """Make the detectors; one that cannot be made is told, shows in every heartbeat, and stops no other."""
+        made: list[Detector] = []
+        self._missing = []
+        for detector in ALL:
+            try:
+                made.append(detector())
+            except Exception as problem:
+                self._missing.append(f"detector-missing {detector.name}")
+                what = f"detector-missing {detector.name} {type(problem).__name__}"
+                self.journal.append(EntryKind.WARNING, {"what": what[:120], "count": 1})
+                self._say(f"The detector {detector.name} cannot be used: {problem}")
+        return made
 
     def _record_start(self, digest: str) -> None:
         """Record the start and why; a run that was killed left a time in which nothing was seen."""
@@ -290,7 +320,7 @@ class Agent:
                 self._health.cpu, self._health.memory = usage(now - measured)
                 measured = now
                 self._limits.step(self._health.cpu, self._health.memory)
-                self._health.degradations = self._limits.degradations
+                self._health.degradations = (*self._limits.degradations, *self._missing)
             if now - beaten >= self.config.heartbeat_s:
                 beaten = now
                 self.journal.tell_gap()

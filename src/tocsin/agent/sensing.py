@@ -1,12 +1,13 @@
 """Opening the sensors: the one place that knows which there are. What cannot be watched is *unsupported*, and said."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
 from tocsin.agent.loop import Pixels
-from tocsin.model import Sensor, SystemClock
+from tocsin.model import Clock, Sensor, SystemClock
 
 
 def _nothing() -> None:
@@ -36,23 +37,37 @@ class OpenSenses(Protocol):
 
 def open_senses(windows: Callable[[], frozenset[int]], display: str | None) -> Senses:
     """Open what this computer has."""
-    senses = Senses()
-    _open_screen(senses, windows, display)
+    from tocsin.agent.sensors.processes import ProcessSensor
+    from tocsin.agent.sensors.session import SessionSensor, logind_seat
+    from tocsin.agent.sensors.wayland import unsupported
+
+    senses, clock = Senses(), SystemClock()
+    name = display or os.environ.get("DISPLAY", "")
+    absent = unsupported({**os.environ, "DISPLAY": name})
+    if absent is not None:
+        senses.unsupported.append(("wayland" if name else "no-display", absent.detail))
+    else:
+        _open_screen(senses, clock, lambda: set(windows()), name)
+    senses.sensors.append(("processes", ProcessSensor(clock)))
+    senses.sensors.append(("session", SessionSensor(clock, _idle(name), logind_seat)))
     return senses
 
 
-def _open_screen(senses: Senses, windows: Callable[[], frozenset[int]], display: str | None) -> None:
+def _open_screen(senses: Senses, clock: Clock, excluded: Callable[[], set[int]], name: str) -> None:
+    from tocsin.agent.sensors.focus import FocusSensor
     from tocsin.agent.sensors.ocr import OcrError
     from tocsin.agent.sensors.screen import ScreenSensor
     from tocsin.agent.sensors.x11 import DisplayError, X11Display
 
     try:
-        screen = ScreenSensor(X11Display(display), _reader(), SystemClock(), lambda: set(windows()))
+        reader = _reader()
+        screen = ScreenSensor(X11Display(name), reader, clock, excluded)
+        focus = FocusSensor(X11Display(name), clock, excluded)
     except (DisplayError, OcrError) as problem:
         senses.unsupported.append(("screen", str(problem)))
         return
-    senses.sensors.append(("screen", screen))
-    senses.pixels = screen.pixels
+    senses.sensors += [("screen", screen), ("focus", focus)]
+    senses.pixels = lambda box: screen.pixels(box) or None
     senses.pace = screen.pace
     senses.last_look_ns = lambda: screen.stats().seen_ns
     senses.close = screen.close
@@ -60,7 +75,26 @@ def _open_screen(senses: Senses, windows: Callable[[], frozenset[int]], display:
 
 @cache
 def _reader() -> Any:
-    """Load the reader once; it stays for as long as the agent runs."""
-    from tocsin.agent.sensors.ocr import LineReader
+    """Load the reader once, and have it read a known picture; it stays for as long as the agent runs."""
+    from tocsin.agent.sensors.ocr import LineReader, OcrError
+    from tocsin.agent.sensors.selftest import check
 
-    return LineReader()
+    reader = LineReader()
+    tested = check(reader)
+    if not tested.passed:
+        raise OcrError(tested.sentence)
+    return reader
+
+
+def _idle(name: str) -> Callable[[], int | None]:
+    """Return how to ask for milliseconds without input; the clock is opened by the thread that asks."""
+    from tocsin.agent.sensors.idle import IdleClock
+
+    opened: list[IdleClock | None] = []
+
+    def ask() -> int | None:
+        if not opened:
+            opened.append(IdleClock.open(name) if name else None)
+        return opened[0].milliseconds() if opened[0] is not None else None
+
+    return ask
