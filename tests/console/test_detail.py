@@ -23,7 +23,7 @@ def test_without_a_reason_no_address_of_evidence_is_given(site):
 def test_with_a_reason_the_evidence_is_listed_oldest_first(site):
     detail, _ = read(site, "top", "Triage of this alert")
     assert len(detail.items) == 3
-    assert [item["at"] for item in detail.items] == sorted(item["at"] for item in detail.items)
+    assert [item["seen"] for item in detail.items] == sorted(item["seen"] for item in detail.items)
     assert any("Triage of this alert" in line.what for line in detail.history)
 
 

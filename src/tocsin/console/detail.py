@@ -13,7 +13,7 @@ from tocsin.console import strip, words
 from tocsin.console.visit import Visit
 from tocsin.hub import alerts, timeline, visibility
 from tocsin.hub.store.schema import Alert, AlertEvent, Consultation, EvidenceRecord, FindingRecord, OrderRecord
-from tocsin.model import Category, ReviewVerdict, utc_text
+from tocsin.model import Category, ReviewVerdict
 
 FINDINGS_SHOWN: Final = 20
 ITEMS_MOST: Final = 40
@@ -83,6 +83,10 @@ class Detail:
     items: list[dict[str, Any]] = field(default_factory=list)
     categories: tuple[str, ...] = tuple(Category)
 
+    def for_script(self) -> list[dict[str, str]]:
+        """Return where the page's script fetches the evidence."""
+        return [{"digest": item["digest"], "url": item["url"]} for item in self.items]
+
 
 def detail_of(
     session: Session, at: Visit, alert: Alert, given: Consultation | None, names: dict[str, str]
@@ -144,7 +148,7 @@ def _items(session: Session, given: Consultation | None, findings: list[FindingR
     stored = [record for record in visibility.evidence(session, given) if record.status == "stored"]
     stored.sort(key=lambda record: seen[record.digest])
     return [
-        {"digest": record.digest, "url": f"/api/v1/evidence/{record.digest}", "at": utc_text(seen[record.digest])}
+        {"digest": record.digest, "url": f"/api/v1/evidence/{record.digest}", "seen": seen[record.digest]}
         for record in stored[-ITEMS_MOST:]
     ]
 
