@@ -1,5 +1,6 @@
-from tocsin.agent.sensors.crops import LineCache, cut
-from tocsin.agent.sensors.lines import find_lines
+from tocsin.agent.sensors.crops import LineCache, cut, cut_off
+from tocsin.agent.sensors.lines import TextLine, find_lines
+from tocsin.model import Rect
 
 
 def first(pixels):
@@ -33,3 +34,15 @@ def test_the_cache_forgets_the_least_recently_used():
     assert cache.get(b"a") is not None
     cache.clear()
     assert cache.get(b"a") is None
+
+
+def test_a_line_that_reaches_past_what_was_looked_at_is_noticed():
+    region, bounds = Rect(100, 100, 200, 50), Rect(0, 0, 1000, 800)
+
+    def at(x, y, w, h):
+        return [TextLine(Rect(x, y, w, h), (255, 255, 255))]
+
+    assert cut_off(at(50, 15, 60, 16), region, bounds) == (False, False)
+    assert cut_off(at(0, 15, 60, 16), region, bounds) == (True, False)
+    assert cut_off(at(50, 36, 60, 14), region, bounds) == (False, True)
+    assert cut_off(at(0, 0, 200, 50), region, region) == (False, False)

@@ -60,5 +60,5 @@ def test_of_lines_gone_too_soon_a_few_are_read_the_rest_counted_and_given_a_seco
 def test_a_place_comes_to_rest():
     patience = restless()
     assert patience.restless(Rect(10, 10, 5, 5))
-    patience.changed([], 4.0, SCREEN)
+    patience.changed([], 6.0, SCREEN)
     assert not patience.restless(Rect(10, 10, 5, 5))

@@ -35,6 +35,19 @@ def cut(bgr: Pixels, line: TextLine, origin: tuple[int, int]) -> tuple[Sight, Pi
     return Sight(place, digest, line.fill, profile), picture
 
 
+def cut_off(lines: list[TextLine], region: Rect, bounds: Rect) -> tuple[bool, bool]:
+    """Tell whether a line reaches the side, or the top or bottom, of the region although the window goes on there."""
+    side = any(
+        (line.box.x <= 12 and region.x > bounds.x) or (line.box.right >= region.w - 12 and region.right < bounds.right)
+        for line in lines
+    )
+    above = any(
+        (line.box.y <= 3 and region.y > bounds.y) or (line.box.bottom >= region.h - 3 and region.bottom < bounds.bottom)
+        for line in lines
+    )
+    return side, above
+
+
 class LineCache:
     """What was read, by the digest of a line's pixels; in memory only, least recently used forgotten first."""
 

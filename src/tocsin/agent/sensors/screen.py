@@ -10,20 +10,21 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tocsin.agent.sensors.crops import LineCache, cut
-from tocsin.agent.sensors.lines import TextLine, find_lines
+from tocsin.agent.sensors.crops import LineCache, cut, cut_off
+from tocsin.agent.sensors.lines import find_lines
 from tocsin.agent.sensors.ocr import Reader
+from tocsin.agent.sensors.patience import WAIT, Patience
 from tocsin.agent.sensors.reading import Batch, Reading
 from tocsin.agent.sensors.regions import clip, grow, join, touch
 from tocsin.agent.sensors.tiles import changed_bands
-from tocsin.agent.sensors.visible import Sight, Visible
+from tocsin.agent.sensors.visible import Change, Sight, Visible
 from tocsin.agent.sensors.x11 import ScreenLostError, Window, X11Display, until
 from tocsin.model import Clock, Kind, Line, NotScanned, Observation, Rect, StateSeen, TextSeen
 
@@ -53,6 +54,7 @@ class ScreenStats:
     waiting: int
     lines_dropped: int
     lines_doubtful: int
+    lines_fleeting: int
     failures: int
     seen_ns: int
     read_seconds: float
@@ -78,6 +80,7 @@ class ScreenSensor:
         self._cache = LineCache()
         self._reading = Reading(reader, self._emit, self._cache)
         self._visible: dict[int, Visible] = {}
+        self._patience = Patience()
         self._salt = secrets.token_bytes(16)
         self._screen: Pixels = np.zeros((0, 0, 4), np.uint8)
         self._lock = threading.Lock()
@@ -142,6 +145,7 @@ class ScreenSensor:
             r.depth(),
             r.lines_dropped,
             r.lines_doubtful,
+            self._patience.fleeting,
             r.failures,
             self._seen_ns,
             r.read_seconds,
@@ -184,7 +188,11 @@ class ScreenSensor:
 
     def _round(self) -> None:
         """Wait for damage, let it settle, look at it, and rest in proportion to what the look cost."""
-        if not self._display.wait(STILL):
+        ready = self._display.wait(WAIT if self._patience else STILL)
+        self._release()
+        if not ready:
+            if self._patience or self._clock.monotonic_ns() - self._seen_ns < STILL * 0.9e9:
+                return
             self._look([Rect(0, 0, self._screen.shape[1], self._screen.shape[0])], self._clock.monotonic_ns())
             return
         seen_ns = self._clock.monotonic_ns()
@@ -251,6 +259,7 @@ class ScreenSensor:
                     continue
                 key = owner.id if owner is not None else 0
                 mine.setdefault(key, (owner, []))[1].extend(areas)
+        self._patience.changed(changed, time.monotonic(), (self._screen.shape[0], self._screen.shape[1]))
         for key, (owner, areas) in mine.items():
             self._read_areas(key, owner, join(areas, _NEAR), seen_ns)
         self._forget_windows()
@@ -266,19 +275,37 @@ class ScreenSensor:
         self._found += len(found)
         state = self._visible.setdefault(key, Visible())
         change = state.change(areas, [sight for sight, _ in found], time.monotonic())
-        if not change.fresh and not change.edits:
+        fresh = [*change.fresh, *self._second_chances(change, found)]
+        if not fresh and not change.edits:
             return
         pictures = {sight.digest: picture for sight, picture in found}
         now = self._clock.now()
         app, title, frame = (owner.app, owner.title, owner.rect) if owner is not None else ("", "", None)
         thread = self._thread_of(key, app, title)
-        if change.fresh:
-            lines = sorted(change.fresh, key=lambda sight: (sight.box.y, sight.box.x))
-            self._reading.put(Batch(app, title, thread, frame, now, seen_ns, lines, change.gone), pictures)
+        if fresh:
+            lines = sorted(fresh, key=lambda sight: (sight.box.y, sight.box.x))
+            batch = Batch(app, title, thread, frame, now, seen_ns, lines, change.gone)
+            batch.lines = self._patience.hold(key, batch, pictures, time.monotonic())
+            if batch.lines:
+                self._reading.put(batch, pictures)
         for edit in change.edits:
             batch = Batch(app, title, thread, frame, now, seen_ns, [edit], change.gone)
             batch.place = (thread, edit.box.x // 8, edit.box.y // 12)
             self._reading.put(batch, pictures, edit=True)
+
+    def _second_chances(self, change: Change, found: list[tuple[Sight, Pixels]]) -> list[Sight]:
+        """Return the lines that were gone too soon to be read before, and stand here now."""
+        said = {sight.digest for sight in (*change.fresh, *change.edits)}
+        return [sight for sight, _ in found if sight.digest not in said and self._patience.missed(sight.digest)]
+
+    def _release(self) -> None:
+        """Hand on the lines of restless places that have stood long enough."""
+
+        def standing(key: int) -> set[bytes]:
+            return self._visible[key].digests() if key in self._visible else set()
+
+        for _, _, batch, sight, picture in self._patience.due(time.monotonic(), standing):
+            self._reading.put(replace(batch, lines=[sight]), {sight.digest: picture})
 
     def _lines_at(self, owner: Window | None, area: Rect) -> list[tuple[Sight, Pixels]]:
         """Return the whole lines that the changed area touches, found in as much of the window as that needs."""
@@ -298,7 +325,7 @@ class ScreenSensor:
                     pixels[y : y + other.h, x : x + other.w] = 255
             local = Rect(area.x - region.x, area.y - region.y, area.w, area.h)
             hit = [line for line in find_lines(pixels).lines if touch(line.box, grow(local, 1, 1))]
-            more_side, more_above = _cut_off(hit, region, bounds)
+            more_side, more_above = cut_off(hit, region, bounds)
             if not (more_side or more_above) or region == bounds:
                 return [cut(pixels, line, (region.x, region.y)) for line in hit]
             side, above = side * (3 if more_side else 1), above * (3 if more_above else 1)
@@ -363,16 +390,3 @@ class ScreenSensor:
                 return
             except queue.Full:
                 continue
-
-
-def _cut_off(lines: list[TextLine], region: Rect, bounds: Rect) -> tuple[bool, bool]:
-    """Tell whether a line reaches the side, or the top or bottom, of the region although the window goes on there."""
-    side = any(
-        (line.box.x <= 12 and region.x > bounds.x) or (line.box.right >= region.w - 12 and region.right < bounds.right)
-        for line in lines
-    )
-    above = any(
-        (line.box.y <= 3 and region.y > bounds.y) or (line.box.bottom >= region.h - 3 and region.bottom < bounds.bottom)
-        for line in lines
-    )
-    return side, above

@@ -58,6 +58,10 @@ class Visible:
         """Return how many lines stand in the window."""
         return len(self._lines)
 
+    def digests(self) -> set[bytes]:
+        """Return the digests of the lines that stand in the window."""
+        return {line.digest for line in self._lines}
+
     def change(self, areas: Sequence[Rect], found: Sequence[Sight], now: float) -> Change:
         """Replace the lines in ``areas`` by those ``found`` there; ``now`` is monotonic, in seconds."""
         boxes = [*areas, *(sight.box for sight in found)]
