@@ -54,7 +54,7 @@ def load(half: str, folder: Path = DATA) -> list[Chat]:
     chats = []
     for path in sorted(folder.glob(f"{half}-*.yaml")):
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        for raw in yaml.load(path.read_text(encoding="utf-8"), Loader=loader):  # noqa: S506
+        for raw in yaml.load(path.read_text(encoding="utf-8"), Loader=loader):
             messages = tuple((Speaker(message["by"]), str(message["text"])) for message in raw["messages"])
             chats.append(Chat(raw["id"], raw["label"] == "risky", raw["kind"], raw["language"], messages))
     return chats
@@ -91,7 +91,7 @@ def f_beta(precision: float, recall: float, beta: float) -> float:
 
 
 def f_latency(outcomes: Sequence[Outcome], f1: float, penalty: float = 0.0078) -> float:
-    """Return F1 x (1 - median penalty over true warnings); p as in the eSPD paper: half the penalty at about 140 messages."""
+    """Return F1 x (1 - median penalty over true warnings), as in the eSPD paper; 0.5 is lost at 140 messages."""
     late = [
         -1 + 2 / (1 + math.exp(-penalty * (o.warned_at - 1)))
         for o in outcomes

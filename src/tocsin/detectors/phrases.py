@@ -118,7 +118,7 @@ def _rule(hits: list[Hit]) -> Rule | None:
         return None
     names = {_public(hit) for hit in hits if hit.entry.weight >= 0.7}
     alone = any(hit.entry.alone for hit in hits)
-    together = _PAID_VIDEO <= {hit.entry.signal for hit in hits}
+    together = {hit.entry.signal for hit in hits} >= _PAID_VIDEO
     return judge("phrases", names) if alone or together else None
 
 

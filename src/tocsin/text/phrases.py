@@ -115,7 +115,7 @@ class Phrases:
         return len(self._sequences)
 
     def find(self, text: str) -> list[Hit]:
-        """Return all hits, in order of their start; nested hits of one entry are reduced to the longest."""
+        """Return all hits, in order of their start; overlapping hits of one entry are one."""
         if self._automaton is None or not text:
             return []
         read = words(text)
@@ -153,7 +153,7 @@ class Phrases:
                 found.extend(self._hit(entry, hit, read) for hit in seen.hits)
             for phrase in self._anchored.get(part, ()):
                 found.extend(self._hit(phrase.entry, hit, read) for hit in resolve(phrase, parts, read))
-        return _longest(found)
+        return _merged(found)
 
     def _hit(self, entry: int, hit: PartHit, read: Words) -> Hit:
         return Hit(self.entries[entry], *read.original(hit.first, hit.last), hit.value)
@@ -261,17 +261,21 @@ def _may_be_age(read: Words, spellings: Mapping[int, str], index: int, last: boo
     return follows not in _NOT_AGES
 
 
-def _longest(hits: list[Hit]) -> list[Hit]:
-    """Keep, of overlapping hits of one entry, the longest."""
+def _merged(hits: list[Hit]) -> list[Hit]:
+    """Join overlapping hits of one entry to one, in order of their start."""
     if len(hits) < 2:
         return hits
     hits.sort(key=lambda hit: (hit.start, -(hit.end - hit.start), hit.entry.id))
     kept: list[Hit] = []
-    reach: dict[str, int] = {}
+    last: dict[str, int] = {}
     for hit in hits:
-        if hit.start >= reach.get(hit.entry.id, 0):
+        place = last.get(hit.entry.id)
+        if place is None or hit.start >= kept[place].end:
+            last[hit.entry.id] = len(kept)
             kept.append(hit)
-            reach[hit.entry.id] = hit.end
+        elif hit.end > kept[place].end:
+            before = kept[place]
+            kept[place] = Hit(hit.entry, before.start, hit.end, hit.value if before.value is None else before.value)
     return kept
 
 

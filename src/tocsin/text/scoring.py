@@ -111,8 +111,14 @@ def assess(sightings: Iterable[Sighting], now: datetime) -> Assessment:
         signals=_signals(live, best.used),
         sightings=used,
         benign=codes,
-        warns=best.score >= WARN_AT and rule is not None and not (used and all(s.alone for s in used)),
+        warns=best.score >= WARN_AT and rule is not None and not _left_to_phrases(names, used),
     )
+
+
+def _left_to_phrases(names: frozenset[str], used: Sequence[Sighting]) -> bool:
+    """Tell whether all that speaks of pressure are lines that matter alone: those are the *phrases* detector's."""
+    threats = [sighting for sighting in used if sighting.signal == "threat"]
+    return bool(threats) and all(sighting.alone for sighting in threats) and "age-under-18" not in names
 
 
 Weighed = Sequence[tuple[Sighting, float]]
@@ -181,7 +187,7 @@ def _contact(live: Weighed, actor: Speaker, damping: float) -> _Case:
         risk *= 0.4
     if risk < 0.5:
         return _Case(risk, frozenset(used), frozenset(used), peers)
-    score = risk + 1.7 * child + 0.5 * adult * child - damping * (0.6 if core >= 1 else 0.85)
+    score = risk + (0.7 if peers else 1.7) * child + 0.5 * adult * child - damping * (0.6 if core >= 1 else 0.85)
     return _Case(score, frozenset(used), frozenset(used), peers)
 
 
