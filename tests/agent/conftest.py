@@ -281,7 +281,7 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
                 self.answer(404, {"error": "unknown", "sentence": "No entry names this evidence."})
                 return
             hub.blobs[digest] = body
-            self.answer(201, {})
+            self.answer(201, {"digest": digest, "stored": True})
 
         def do_GET(self) -> None:
             with hub.lock:

@@ -1,0 +1,47 @@
+import pytest
+
+from tocsin.agent.chain import Bounds, Chain, NoRoomError
+from tocsin.agent.disk import Disk
+from tocsin.agent.segments import START
+
+BOUNDS = Bounds(segment=4096, total=3 * 4096, reserve=1024, history=1)
+
+
+def test_a_new_chain_begins_at_the_start_and_grows_by_segments(tmp_path):
+    chain, damage = Chain.open(tmp_path, Disk(), BOUNDS)
+    assert damage is None
+    assert chain.head == START
+    for n in range(20):
+        chain.append(b"%d" % n * 200, 0)
+    assert len(chain.segments) > 1
+    assert [seq for seq, _ in chain.after(7)] == list(range(8, 21))
+    assert chain.find(3) is not None
+    assert chain.find(99) is None
+    chain.close()
+
+
+def test_the_bound_holds_and_acknowledged_segments_make_room(tmp_path):
+    chain, _ = Chain.open(tmp_path, Disk(), BOUNDS)
+
+    def fill():
+        for n in range(200):
+            chain.append(b"%d" % n * 100, 0)
+
+    with pytest.raises(NoRoomError):
+        fill()
+    held = chain.head.seq
+    chain.append(b"x" * 300, acked=held)
+    assert chain.head.seq == held + 1
+    chain.close()
+
+
+def test_a_rebuild_that_was_cut_short_leaves_the_old_chain(tmp_path):
+    chain, _ = Chain.open(tmp_path, Disk(), BOUNDS)
+    chain.append(b"one", 0)
+    chain.close()
+    (tmp_path / "000002-00000000.seg").write_bytes(bytes(4096))
+    again, damage = Chain.open(tmp_path, Disk(), BOUNDS)
+    assert damage is None
+    assert [p for _, p in again.after(0)] == [b"one"]
+    assert not (tmp_path / "000002-00000000.seg").exists()
+    again.close()

@@ -1,0 +1,58 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from tocsin import orders
+from tocsin.agent.config import Config
+from tocsin.agent.notice import Acceptances, words
+
+CONFIG = Config("https://hub.example:8420", "d", "k", "u", 15.0, "", (), "00", "laptop")
+
+
+def test_the_notice_says_who_under_what_what_where_and_how_to_complain(signed_order):
+    signed = orders.verify(signed_order())
+    told = words(signed, CONFIG)
+    text = told.text()
+    for needed in (
+        "Exampleshire Police, Offender Management Unit",
+        "Exampletown Crown Court",
+        "0300 555 0123",
+        "complaints@exampleshire.example",
+        "EX-2026-0042",
+        "01 January 2099",
+        signed.fingerprint,
+        "Clause 3: “Not to have any contact with any child under 18.”",
+        "Exception: “Such as is inadvertent",
+        "Text on the screen",
+        "https://hub.example:8420 and nowhere else",
+        "Officer (officer), Recovery (recovery)",
+        "contact with lawyer",
+        "No pictures.",
+        "microphone, camera, location",
+        "tocsin agent ledger",
+        "tocsin agent unenrol",
+        "If you decline",
+        "Sessions of other accounts",
+    ):
+        assert needed in text, needed
+    assert "This computer is monitored under order EX-2026-0042" in told.bar
+
+
+@pytest.mark.parametrize("name", orders.TEMPLATES)
+def test_every_template_makes_a_notice_that_says_it_is_an_example(name, authority):
+    signed = orders.verify(orders.sign(orders.template(name, True), authority))
+    told = words(signed, CONFIG)
+    assert "EXAMPLE" in told.bar
+    assert not any(word in told.text().lower() for word in ("breach", "violation", "offender", "groomer"))
+
+
+def test_acceptance_is_for_one_order(tmp_path):
+    held = Acceptances(tmp_path / "a.json")
+    assert not held.has("one")
+    held.add("one", datetime(2026, 1, 1, tzinfo=UTC))
+    assert Acceptances(tmp_path / "a.json").has("one")
+    assert not held.has("two")
+    (tmp_path / "a.json").write_text('{"accepted": true}')
+    assert not held.has("one")
+    (tmp_path / "a.json").write_text("{")
+    assert not held.has("one")
