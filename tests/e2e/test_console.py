@@ -152,6 +152,27 @@ def test_signing_in_by_hand(desk: Any, served: Served) -> None:
     expect(page.locator("#alerts .row")).to_have_count(6)
 
 
+def test_an_invited_person_comes_in_by_the_link(desk: Any, served: Served) -> None:
+    from tocsin.hub import people
+    from tocsin.hub.sessions import current
+
+    jo = current(served.hub, served.seeded.cookies["jo"])
+    unit = served.seeded.people["ines"].unit_id
+    with served.hub.store.session() as session:
+        given = {"unit_id": unit, "name": "Noor Haddad", "email": "noor@unit.example", "role": "officer"}
+        _, token = people.invite(session, jo, **given, now=datetime.now(UTC))
+    page = desk("").open(f"/invite/{token}")
+    page.fill("#password", "meadow copper thirteen")
+    page.click("button.main")
+    drawn = page.locator(".qr svg")
+    assert drawn.bounding_box()["width"] == float(drawn.get_attribute("width")), "the code must not be cut off"
+    page.fill("#code", pyotp.TOTP(page.locator(".qr code").inner_text()).now())
+    page.click("button.main")
+    expect(page.locator(".codes li")).to_have_count(10)
+    page.click("text=I kept them; sign in")
+    expect(page.locator("h1")).to_have_text("Sign in")
+
+
 def test_a_new_alert_arrives_on_top_by_itself(desk: Any, served: Served) -> None:
     page = desk().open("/alerts")
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
