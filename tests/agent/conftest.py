@@ -136,8 +136,8 @@ def open_journal(
 class FakeHub:
     """A hub on loopback that keeps the wire's promises, or breaks them as ``faults`` say, one per request.
 
-    A fault: a status (int), "close" (no answer), "half" (half an answer), "garbage", "forged" (a receipt of
-    another key), "slow" (an answer after the client has given up).
+    A fault: a status (int), or with the hub's own error code (tuple), "close" (no answer), "half" (half an answer),
+    "garbage", "forged" (a receipt of another key), "slow" (an answer after the client has given up).
     """
 
     def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
@@ -150,7 +150,7 @@ class FakeHub:
         self.requests: list[tuple[str, str, int]] = []
         self.bodies: list[bytes] = []
         self.faults: list[int | str] = []
-        self.evidence_faults: list[int | str] = []
+        self.evidence_faults: list[int | str | tuple[int, str]] = []
         self.order_answer: dict[str, Any] | None = None
         self.enrolments: list[dict[str, Any]] = []
         self.refuse: Callable[[Entry], str] = lambda _: ""
@@ -222,7 +222,7 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        def faulty(self, faults: list[int | str]) -> bool:
+        def faulty(self, faults: list[Any]) -> bool:
             with hub.lock:
                 fault = faults.pop(0) if faults else None
             match fault:
@@ -230,6 +230,8 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
                     return False
                 case int():
                     self.answer(fault, {"error": "injected", "sentence": "Not now."})
+                case (int(status), str(code)):
+                    self.answer(status, {"error": code, "sentence": "The hub's own refusal."})
                 case "close":
                     self.close_connection = True
                     self.connection.close()

@@ -59,7 +59,7 @@ def test_after_a_crash_what_waits_goes(road, hub):
     assert name in hub.blobs
 
 
-@pytest.mark.parametrize("fault", [500, 503, 429, 403, "close", "half"])
+@pytest.mark.parametrize("fault", [500, 503, 429, 403, "close", "half", "garbage", 200, 201])
 def test_failures_are_tried_again(road, hub, fault):
     journal, blobs, make, client, _, uplink = road
     make()
@@ -78,12 +78,26 @@ def test_what_is_refused_for_good_is_told_and_kept_aside(road, hub):
     name = record(journal, blobs)
     drain(uplink, client)
     courier = make()
-    hub.evidence_faults = [422] * 5
+    hub.evidence_faults = [(422, "digest")] * 5
     for _ in range(5):
         courier.step(client)
     drain(uplink, client)
     assert hub.of("dead-letter")[0]["entry_hash"] == name
     assert (journal.folder / "dead-letter" / name).exists()
+
+
+def test_a_status_in_other_words_than_the_hubs_never_makes_it_give_up(road, hub):
+    journal, blobs, make, client, _, uplink = road
+    make()
+    name = record(journal, blobs)
+    drain(uplink, client)
+    courier = make()
+    hub.evidence_faults = [404, 410, 413, 422] * 5
+    for _ in range(20):
+        assert not courier.step(client)
+    assert courier.step(client)
+    assert name in hub.blobs
+    assert hub.of("dead-letter") == []
 
 
 def test_a_sealed_file_damaged_on_disk_is_told(road, hub):

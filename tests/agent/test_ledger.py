@@ -63,8 +63,11 @@ def test_years_of_heartbeats_fold_into_days_without_losing_a_count(tmp_path, ent
 def test_a_full_disk_delays_the_ledger_and_loses_nothing(tmp_path, entries):
     book = Ledger(tmp_path / "l.db")
     book._db.execute("pragma query_only=on")
-    book.sent(entries(2))
+    book.sent(entries(2, EntryKind.FINDING, evidence={"digest": "d" * 64}))
+    book.evidence_sent("d" * 64, 7)
     book._db.execute("pragma query_only=off")
-    book.sent(entries(1))
+    book.sent(entries(1, EntryKind.FINDING))
+    book.evidence_sent("e" * 64, 1)
     assert book.rows()[0].count == 3
+    assert book.rows()[0].evidence_bytes == 14
     book.close()

@@ -21,6 +21,8 @@ from tocsin.model import Entry, EntryKind
 
 _TRIES = 5
 _MAX_ANSWER = 4 << 20
+_REFUSALS = {"undeclared": 404, "erased": 410, "too-large": 413, "digest": 422}
+"""The hub's own words for evidence it will not take; the same status from something in front of it means nothing."""
 
 
 class EvidenceCourier:
@@ -90,12 +92,14 @@ class EvidenceCourier:
         headers = wire.signed_headers(self._key, self.config.device, path)
         headers["content-type"] = "application/octet-stream"
         response = client.put(path, content=data, headers=headers)
-        if response.status_code in (200, 201):
+        answer = wire.object_of(response)
+        if response.status_code in (200, 201) and answer.get("digest") == digest and answer.get("stored") is True:
             self._blobs.drop(digest)
             self._tries.pop(digest, None)
             self._on_sent(digest, len(data))
             return True
-        if response.status_code in (404, 410, 413, 422) and self._journal.pending == 0:
+        refused = _REFUSALS.get(str(answer.get("error"))) == response.status_code
+        if refused and self._journal.pending == 0:
             self._tries[digest] = self._tries.get(digest, 0) + 1
             if self._tries[digest] >= _TRIES:
                 self._give_up(digest, response.status_code, wire.sentence_of(response))

@@ -52,6 +52,7 @@ class Ledger:
             self._db.execute("pragma journal_mode=wal")
             self._db.executescript(_SCHEMA)
         self._late: list[Entry] = []
+        self._late_evidence: list[tuple[str, int]] = []
 
     def sent(self, entries: Iterable[Entry]) -> None:
         """Note entries that the hub acknowledged; those a full disk keeps out are noted with the next."""
@@ -68,9 +69,15 @@ class Ledger:
                 self._late = waiting[-10_000:]
 
     def evidence_sent(self, digest: str, size: int) -> None:
-        """Note sealed evidence that the hub stored."""
-        with self._lock, self._db:
-            self._db.execute("insert or ignore into evidence values (?, ?)", (digest, size))
+        """Note sealed evidence that the hub stored; what a full disk keeps out is noted with the next."""
+        with self._lock:
+            waiting = [*self._late_evidence, (digest, size)]
+            try:
+                with self._db:
+                    self._db.executemany("insert or ignore into evidence values (?, ?)", waiting)
+                self._late_evidence = []
+            except sqlite3.Error:
+                self._late_evidence = waiting[-10_000:]
 
     def rows(self) -> list[Row]:
         """Return the counts by kind."""

@@ -9,6 +9,7 @@ import ipaddress
 import secrets
 import socket
 import ssl
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -116,10 +117,16 @@ def signed_headers(key: DeviceKey, device: str, path: str) -> dict[str, str]:
     }
 
 
-def sentence_of(response: httpx.Response) -> str:
-    """Return what the hub says about a refusal, bounded; never raises."""
+def object_of(response: httpx.Response) -> dict[str, Any]:
+    """Return the JSON object that was answered, empty for anything else; never raises."""
     try:
         raw = response.json()
-        return str(raw.get("sentence") or raw.get("error") or "")[:300]
-    except (ValueError, AttributeError, RecursionError):
-        return ""
+    except (ValueError, RecursionError):
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def sentence_of(response: httpx.Response) -> str:
+    """Return what the hub says about a refusal, bounded; never raises."""
+    raw = object_of(response)
+    return str(raw.get("sentence") or raw.get("error") or "")[:300]
