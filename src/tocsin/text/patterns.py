@@ -37,7 +37,7 @@ class Number:
 
 Element = str | Number
 SLOTS: Mapping[str, Number] = {
-    "age": Number(5, 17, age=True),
+    "age": Number(8, 17, age=True),
     "young": Number(3, 15, age=True),
     "adult": Number(19, 79, age=True),
     "grade": Number(3, 12),

@@ -185,7 +185,7 @@ def _contact(live: Weighed, actor: Speaker, damping: float) -> _Case:
     risk = core + soft
     if peers:
         risk *= 0.4
-    if risk < 0.5:
+    if risk < 0.6:
         return _Case(risk, frozenset(used), frozenset(used), peers)
     score = risk + (0.7 if peers else 1.7) * child + 0.5 * adult * child - damping * (0.6 if core >= 1 else 0.85)
     return _Case(score, frozenset(used), frozenset(used), peers)
