@@ -88,5 +88,5 @@ def test_ordinary_talk_rings_nobody(stage: Stage, page: Page) -> None:
     stage.pages.show(clear=True, peer="aunt_may", by="other", text="are mum and dad home yet")
     for by, text in (("subject", "not yet, back at six"), ("other", "tell them dinner is on me on sunday")):
         stage.pages.show(by=by, text=text)
-    until(lambda: stage.status().get("state") == "ok", 40, "an honest ok from the agent")
+    until(lambda: stage.health() == "ok", 40, "a heartbeat that says ok")
     assert stage.alerts() == before

@@ -9,9 +9,13 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from tocsin.agent import enrol
 from tocsin.agent.config import Folders
@@ -21,7 +25,7 @@ from tocsin.demo.processes import Processes
 from tocsin.demo.web import Pages
 from tocsin.hub.settings import HubSettings
 from tocsin.hub.store import Store
-from tocsin.hub.store.schema import Alert
+from tocsin.hub.store.schema import Alert, Device
 from tocsin.model import SystemClock
 
 
@@ -157,12 +161,19 @@ class Stage:
 
     def alerts(self) -> int:
         """Return how many alerts the hub holds."""
-        from sqlalchemy import func, select
+        with self._reading() as session:
+            return int(session.scalar(select(func.count()).select_from(Alert)) or 0)
 
+    def health(self) -> str:
+        """Return what the device's last heartbeat at the hub said of itself, empty before the first."""
+        with self._reading() as session:
+            device = session.scalars(select(Device)).first()
+            return str(device.health.get("state", "")) if device is not None else ""
+
+    def _reading(self) -> AbstractContextManager[Session]:
         if self._store is None:
             self._store = Store(HubSettings(data=self.data / "hub").store)
-        with self._store.reading() as session:
-            return int(session.scalar(select(func.count()).select_from(Alert)) or 0)
+        return self._store.reading()
 
     def _button(self) -> tuple[int, int] | None:
         """Return the middle of the Accept button, as the notice's own window publishes it."""

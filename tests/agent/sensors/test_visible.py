@@ -73,3 +73,11 @@ def test_what_vanished_is_told():
     window = Visible()
     window.change([WHOLE], page("one", "two"), 0)
     assert window.change([WHOLE], [], 1).gone == (sight("one", 0).digest, sight("two", 0).digest)
+
+
+def test_words_known_in_one_chat_are_new_in_another() -> None:
+    window = Visible()
+    window.change([WHOLE], page("one", "two", "three"), 0, "ann")
+    assert len(window.change([WHOLE], page("one", "two"), 0.2, "ben").fresh) == 0
+    window.change([WHOLE], [], 0.4, "ben")
+    assert len(window.change([WHOLE], page("one", "two", "three"), 0.6, "cat").fresh) == 3

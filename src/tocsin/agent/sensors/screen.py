@@ -274,14 +274,14 @@ class ScreenSensor:
                     found.append((sight, picture))
         self._found += len(found)
         state = self._visible.setdefault(key, Visible())
-        change = state.change(areas, [sight for sight, _ in found], time.monotonic())
+        app, title, frame = (owner.app, owner.title, owner.rect) if owner is not None else ("", "", None)
+        thread = self._thread_of(key, app, title)
+        change = state.change(areas, [sight for sight, _ in found], time.monotonic(), thread)
         fresh = [*change.fresh, *self._second_chances(change, found)]
         if not fresh and not change.edits:
             return
         pictures = {sight.digest: picture for sight, picture in found}
         now = self._clock.now()
-        app, title, frame = (owner.app, owner.title, owner.rect) if owner is not None else ("", "", None)
-        thread = self._thread_of(key, app, title)
         if fresh:
             lines = sorted(fresh, key=lambda sight: (sight.box.y, sight.box.x))
             batch = Batch(app, title, thread, frame, now, seen_ns, lines, change.gone)

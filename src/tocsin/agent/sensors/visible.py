@@ -51,8 +51,8 @@ class Visible:
     def __init__(self) -> None:
         """Begin with an empty window."""
         self._lines: list[Sight] = []
-        self._lingering: list[tuple[float, Sight]] = []
-        self._pairs: OrderedDict[tuple[bytes, bytes], float] = OrderedDict()
+        self._lingering: list[tuple[float, str, Sight]] = []
+        self._pairs: OrderedDict[tuple[str, bytes, bytes], float] = OrderedDict()
 
     def __len__(self) -> int:
         """Return how many lines stand in the window."""
@@ -62,33 +62,36 @@ class Visible:
         """Return the digests of the lines that stand in the window."""
         return {line.digest for line in self._lines}
 
-    def change(self, areas: Sequence[Rect], found: Sequence[Sight], now: float) -> Change:
-        """Replace the lines in ``areas`` by those ``found`` there; ``now`` is monotonic, in seconds."""
+    def change(self, areas: Sequence[Rect], found: Sequence[Sight], now: float, place: str = "") -> Change:
+        """Replace the lines in ``areas`` by those ``found`` there; ``now`` is monotonic, in seconds.
+
+        ``place`` names what the window shows now (its thread): words known in one chat are new in another.
+        """
         boxes = [*areas, *(sight.box for sight in found)]
         gone: list[Sight] = []
         kept: list[Sight] = []
         for line in self._lines:
             (gone if any(touch(line.box, box) for box in boxes) else kept).append(line)
-        self._lingering = [(at, sight) for at, sight in self._lingering if now - at < _LINGER][-400:]
-        lingering = [sight for _, sight in self._lingering]
+        self._lingering = [left for left in self._lingering if now - left[0] < _LINGER and left[1] == place][-400:]
+        lingering = [sight for _, _, sight in self._lingering]
         unmatched, used = _match(found, gone, lingering)
-        self._lingering = [pair for pair in self._lingering if id(pair[1]) not in used]
+        self._lingering = [left for left in self._lingering if id(left[2]) not in used]
         vanished = [line for line in gone if id(line) not in used]
-        self._lingering.extend((now, line) for line in vanished)
+        self._lingering.extend((now, place, line) for line in vanished)
         self._lines = sorted([*kept, *found], key=lambda s: (s.box.y + s.box.h // 2, s.box.x))
-        new = self._unseen_pairs(unmatched, now)
+        new = self._unseen_pairs(unmatched, now, place)
         edits = [sight for sight in new if any(_grew(old, sight) for old in vanished)]
         edited = {id(sight) for sight in edits}
         fresh = tuple(sight for sight in new if id(sight) not in edited)
         return Change(fresh, tuple(edits), tuple(line.digest for line in vanished))
 
-    def _unseen_pairs(self, unmatched: list[Sight], now: float) -> list[Sight]:
-        """Return the lines that did not stand beside the same neighbour before, and remember all pairs."""
+    def _unseen_pairs(self, unmatched: list[Sight], now: float, place: str) -> list[Sight]:
+        """Return the lines that did not stand beside the same neighbour here before, and remember all pairs."""
         candidates = {id(sight) for sight in unmatched}
         again: set[int] = set()
-        pairs: list[tuple[bytes, bytes]] = []
+        pairs: list[tuple[str, bytes, bytes]] = []
         for above, below in zip(self._lines, self._lines[1:], strict=False):
-            pair = (above.digest, below.digest)
+            pair = (place, above.digest, below.digest)
             pairs.append(pair)
             if id(above) in candidates or id(below) in candidates:
                 seen = self._pairs.get(pair)
