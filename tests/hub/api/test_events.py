@@ -63,6 +63,6 @@ def test_a_page_whose_session_ended_is_told_so(hub, person, clock, monkeypatch) 
         chunks += [chunk async for chunk in page if not chunk.startswith(b":")]
         return chunks
 
-    first, beat, last = asyncio.run(scenario())
+    _, beat, last = asyncio.run(scenario())
     assert beat == b": still here\n\n"
     assert read(last)[0] == "signed-out"
