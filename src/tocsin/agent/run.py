@@ -34,7 +34,7 @@ from tocsin.agent.standing import Standing
 from tocsin.agent.uplink import Uplink, flush
 from tocsin.detectors import ALL
 from tocsin.evidence.keys import DeviceKey, KeyFileError
-from tocsin.model import Clock, Detector, EntryKind, SystemClock, utc_text
+from tocsin.model import Clock, Detector, EntryKind, Rect, SystemClock, utc_text
 
 _LIMITS_EVERY_S = 3.0
 _GOODBYE_S = 5.0
@@ -88,6 +88,7 @@ class Agent:
         self._started = self._clock.now()
         self._mended: list[float] = []
         self._missing: list[str] = []
+        self._box_told: Rect | None = None
 
     def run(self) -> int:
         """Run until something ends it; return the exit code. Raises AgentError where it refuses to run."""
@@ -155,12 +156,14 @@ class Agent:
                 self.journal.append(EntryKind.ORDER, {"state": "ended", "digest": self._standing.signed.digest})
                 return Stop("order-ended", over)
             try:
-                what, told = self._events.get(timeout=1.0)
+                what, told = self._events.get(timeout=0.5)
             except queue.Empty:
                 mended = self._mend()
                 if mended is not None:
                     return mended
                 self._collect_if_allowed()
+                if self.notice.accept_box != self._box_told:
+                    self._write_status()
                 continue
             stop = self._take(what, told)
             if stop is not None:
@@ -330,7 +333,7 @@ class Agent:
 
     def _write_status(self, sentence: str = "") -> None:
         """Leave a small file for ``tocsin agent status``; it holds nothing that was seen."""
-        box = self.notice.accept_box
+        box = self._box_told = self.notice.accept_box
         raw = {
             "pid": os.getpid(),
             "since": utc_text(self._started),
