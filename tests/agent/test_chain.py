@@ -45,3 +45,35 @@ def test_a_rebuild_that_was_cut_short_leaves_the_old_chain(tmp_path):
     assert [p for _, p in again.after(0)] == [b"one"]
     assert not (tmp_path / "000002-00000000.seg").exists()
     again.close()
+
+
+class Gone(BaseException):
+    """The process was killed."""
+
+
+class Killed(Disk):
+    """A disk whose process is killed at the given sync."""
+
+    left = 10**9
+
+    def sync(self, fd):
+        self.left -= 1
+        if self.left < 0:
+            raise Gone
+        super().sync(fd)
+
+
+def test_a_kill_while_a_segment_is_made_is_no_damage(tmp_path):
+    disk = Killed()
+    chain, _ = Chain.open(tmp_path, disk, BOUNDS)
+    while chain.segments[-1].room(BOUNDS.reserve) >= 300:
+        chain.append(b"x" * 300, 0)
+    held, disk.left = chain.head, 0
+    with pytest.raises(Gone):
+        chain.append(b"x" * 300, 0)
+    again, damage = Chain.open(tmp_path, Disk(), BOUNDS)
+    assert damage is None
+    assert again.head == held
+    assert not list(tmp_path.glob("*.part"))
+    again.close()
+    chain.close()

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.agent.disk import Disk
-from tocsin.agent.segments import START, Segment, SpoolDamagedError, frames_in
+from tocsin.agent.segments import START, Segment, SpoolDamagedError, framed, frames_in
 
 
 def filled(path, n=5):
@@ -48,3 +48,16 @@ def test_noise_is_a_sentence(tmp_path):
     (tmp_path / "a").write_bytes(b"noise")
     with pytest.raises(SpoolDamagedError, match="cannot be read"):
         Segment.open(tmp_path / "a")
+
+
+@pytest.mark.parametrize("cut", range(20))
+def test_a_write_cut_short_anywhere_is_no_entry(tmp_path, cut):
+    segment = filled(tmp_path / "a", 2)
+    data = bytearray((tmp_path / "a").read_bytes())
+    data[segment.end : segment.end + cut] = framed(b"payload 9")[:cut]
+    (tmp_path / "a").write_bytes(data)
+    again = Segment.open(tmp_path / "a")
+    assert [p for p, _ in again.entries()] == [b"payload 0", b"payload 1"]
+    assert again.torn == (cut > 0)
+    segment.close()
+    again.close()

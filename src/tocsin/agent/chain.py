@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.agent.disk import Disk
-from tocsin.agent.segments import MAX_PAYLOAD, START, Point, Segment, SpoolDamagedError, frames_in
+from tocsin.agent.segments import MAX_PAYLOAD, PART, START, Point, Segment, SpoolDamagedError, frames_in
 
 _CURRENT = "current"
 
@@ -55,6 +55,8 @@ class Chain:
         """Open the spool in ``folder``, or begin one. Raises OSError where even an empty one cannot be written."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         chain = cls(folder, disk, bounds)
+        for part in folder.glob(f"*{PART}"):
+            part.unlink()
         files = sorted(folder.glob("*.seg"))
         try:
             chain.generation = int((folder / _CURRENT).read_text("ascii"))

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 
-from tocsin.agent.disk import Disk
+from tocsin.agent.disk import Disk, sync_folder
 from tocsin.model.entry import GENESIS
 
 _MAGIC = b"TCSN"
 _FRAME = Struct(">4sII")
 MAX_PAYLOAD = 256 * 1024
 FORMAT = "tocsin/spool@1"
+PART = ".part"
 
 
 class SpoolDamagedError(ValueError):
@@ -53,12 +54,15 @@ def framed(payload: bytes) -> bytes:
 
 
 def frame_at(data: bytes, offset: int) -> tuple[bytes, int] | None:
-    """Return the payload at ``offset`` and the offset after it, or None where no whole frame stands."""
+    """Return the payload at ``offset`` and the offset after it, or None where no whole frame stands.
+
+    No payload is empty: the magic alone with zeros behind it, a write cut after four bytes, would pass as one.
+    """
     if offset + _FRAME.size > len(data):
         return None
     magic, length, crc = _FRAME.unpack_from(data, offset)
     start = offset + _FRAME.size
-    if magic != _MAGIC or length > MAX_PAYLOAD or start + length > len(data):
+    if magic != _MAGIC or not 0 < length <= MAX_PAYLOAD or start + length > len(data):
         return None
     payload = data[start : start + length]
     return (payload, start + length) if zlib.crc32(payload) == crc else None
@@ -81,14 +85,21 @@ class Segment:
 
     @classmethod
     def create(cls, disk: Disk, path: Path, base: Point, size: int) -> "Segment":
-        """Create a segment that continues the chain after ``base``; its space is taken at once."""
-        fd = disk.create(path, size)
+        """Create a segment that continues the chain after ``base``; its space is taken at once.
+
+        It gets its name when it is whole: a crash on the way leaves a part (``PART``), never a segment without header.
+        """
+        part = path.with_suffix(PART)
+        fd = disk.create(part, size)
         header = framed(json.dumps({"format": FORMAT, "seq": base.seq, "hash": base.hash}).encode())
         try:
             disk.write(fd, header, 0)
             disk.sync(fd)
+            part.rename(path)
+            sync_folder(path.parent)
         except OSError:
             os.close(fd)
+            part.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             raise
         return cls(path, fd, size, base, len(header), len(header), 0, base)
