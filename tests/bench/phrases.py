@@ -25,7 +25,7 @@ LINE = "hey are your parents home right now? dont tell them ok"
 def run(options: dict[str, Any]) -> dict[str, Any]:
     """Measure; ``options`` may hold ``quick`` (less text)."""
     size = 2_000_000 if options.get("quick") else 12_000_000
-    chance = random.Random(20260101)  # noqa: S311
+    chance = random.Random(20260101)
     vocabulary = _vocabulary(chance, 30_000)
     wanted = _phrases(chance, vocabulary)
     text = _text(chance, vocabulary, wanted, size)

@@ -94,7 +94,7 @@ class Conversations:
         joined, shift = text, 0
         if before is not None and _belong_together(before, message):
             joined, shift = f"{before.text} {text}", len(before.text) + 1
-        for hit in self._packs.find(joined):
+        for hit in _strongest(self._packs.find(joined)):
             if hit.end <= shift:
                 continue
             yield _sighting(hit, message, text, shift, state.count)
@@ -103,6 +103,21 @@ class Conversations:
         bare = _bare_age(state, message, text)
         if bare is not None:
             yield bare
+
+
+def _strongest(hits: list[Hit]) -> Iterable[Hit]:
+    """Let the same words count for one signal of risk only: the strongest; context is not touched."""
+    risks = [hit for hit in hits if hit.entry.signal in scoring.WEIGHTS]
+    for hit in hits:
+        if hit.entry.signal in scoring.WEIGHTS and any(
+            other.entry.weight > hit.entry.weight
+            and other.entry.signal != hit.entry.signal
+            and other.start < hit.end
+            and hit.start < other.end
+            for other in risks
+        ):
+            continue
+        yield hit
 
 
 def _sighting(hit: Hit, message: Message, text: str, shift: int, number: int) -> Sighting:
@@ -121,7 +136,7 @@ def _sighting(hit: Hit, message: Message, text: str, shift: int, number: int) ->
 
 def _bare_age(state: Thread, message: Message, text: str) -> Sighting | None:
     """Read a short answer that begins with a number as an age, when the other has just asked for one."""
-    if state.asked is None or len(text.split()) > 6:
+    if state.asked is None or len(text.split()) > 8:
         return None
     number, asker = state.asked
     if state.count - number > 3 or (asker is message.speaker and asker is not Speaker.UNKNOWN):

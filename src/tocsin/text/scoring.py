@@ -32,6 +32,8 @@ WEIGHTS: Mapping[str, float] = {
     "live-video-for-pay": 1.3,
 }
 CORE = frozenset({"secrecy", "isolation", "adults-near", "threat"})
+_PLAIN = 0.55
+"""Weaker sightings of the core signals count as ordinary talk does."""
 SOFT_LIMIT = 1.2
 """Without any sign of a child, what adults ordinarily say to each other counts no more than this."""
 BENIGN: Mapping[str, tuple[float, str]] = {
@@ -176,7 +178,7 @@ def _contact(live: Weighed, actor: Speaker, damping: float) -> _Case:
         if strength <= 0.1:
             continue
         used.add(signal)
-        if signal in CORE:
+        if signal in CORE and strength >= _PLAIN:
             core += base * strength
         else:
             soft += base * strength
