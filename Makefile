@@ -25,10 +25,11 @@ test: check  ## the whole suite, browser tests included
 bench: $(VENV)/.ready  ## every measurement of docs/benchmarks.md
 	$(BIN)/tocsin bench
 
-lock: $(VENV)/.ready  ## resolve dependencies anew, with hashes and no host names
-	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-annotate --python-version 3.11 --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+lock:            ## resolve dependencies anew, with hashes and no host names
+	python3 -m venv build/lock && build/lock/bin/pip install --quiet uv
+	build/lock/bin/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-annotate --python-version 3.11 --custom-compile-command "make lock" \
+	  pyproject.toml -o requirements.lock
 
 clean:           ## remove what was built
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .coverage* htmlcov
