@@ -66,3 +66,24 @@ def test_tiny_pictures_hold_nothing(shape):
 def test_random_noise_ends_and_finds_no_page_of_text():
     noise = np.random.default_rng(2).integers(0, 255, (300, 500, 4), dtype=np.uint8)
     assert len(find_lines(noise).lines) < 10
+
+
+def test_the_room_between_a_bubble_and_a_scroll_bar_is_not_part_of_its_line(draw):
+    pixels = draw(
+        (330, 60, "see you on Monday then", "white", 20),
+        (330, 130, "ok, at five", "white", 20),
+        size=(640, 240),
+        boxes=(
+            ((315, 50, 598, 96), 16, "#0b5cff"),
+            ((315, 120, 598, 166), 16, "#0b5cff"),
+            ((612, 20, 622, 220), 4, "#8a8a8a"),
+        ),
+    )
+    found = find_lines(pixels).lines
+    assert len(found) == 2
+    assert all(line.box.x >= 326 and line.box.right < 590 and line.box.h < 26 for line in found)
+
+
+@pytest.mark.parametrize("size", [32, 40, 48])
+def test_large_headings_are_lines(draw, size):
+    assert len(find_lines(draw((20, 60, "Large Heading HIL", "black", size))).lines) == 1

@@ -6,7 +6,7 @@ shows in neither. Strokes on a row less than a word's gap apart become a run; ru
 part; parts side by side become a line. Works on dark, light and coloured fills, and in columns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tocsin.model import Rect
 
 Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 _Filter = Callable[..., Pixels]
 
@@ -27,7 +28,9 @@ GAP = 12
 """Widest gap in pixels inside a run."""
 SHORTEST, TALLEST = 5, 96
 _BORDER = 28
+_LARGE_BLOCK = (12, 6)
 _BRIDGE = 3
+_LARGE = 14
 _FLAT = 0.32
 _MANY = 1500
 
@@ -50,10 +53,23 @@ class Layout:
 
 def find_lines(bgr: Pixels) -> Layout:
     """Find the lines in ``bgr`` (height x width x 3 or 4 bytes, blue first, as a display gives them)."""
+    layout = _find(bgr)
+    if bgr.shape[0] < 2 * _LARGE or bgr.shape[1] < 2 * _LARGE:
+        return layout
+    large = [_doubled(line) for line in _find(bgr[::2, ::2], _LARGE_BLOCK, 10).lines if line.box.h >= _LARGE]
+    large = [line for line in large if not _holds_several(line.box, layout.lines)]
+    if not large:
+        return layout
+    rest = [line for line in layout.lines if not any(_mostly_inside(line.box, other.box) for other in large)]
+    return Layout(tuple(_ordered([*rest, *large])), layout.pictures)
+
+
+def _find(bgr: Pixels, block: tuple[int, int] = (20, 9), shortest: int = 1) -> Layout:
+    """Find lines whose strokes are no wider than STROKE."""
     if bgr.shape[0] < SHORTEST or bgr.shape[1] < 3:
         return Layout((), ())
     gray = lightness(bgr)
-    rows, left, right = _runs(ink_of(gray))
+    rows, left, right = _runs(ink_of(gray, block))
     if rows.size == 0:
         return Layout((), ())
     parts = _parts(rows, left, right)
@@ -64,10 +80,36 @@ def find_lines(bgr: Pixels) -> Layout:
             if box.w >= 48 and box.h >= 48:
                 pictures.append(box)
             continue
-        if box.w < 2 or not _is_flat(gray, box):
+        if box.w < 2 or box.h < shortest or not _is_flat(gray, box):
             continue
         lines.append(TextLine(box, _fill(bgr, gray, box)))
     return Layout(tuple(_joined(lines)), tuple(pictures))
+
+
+def _doubled(line: TextLine) -> TextLine:
+    """Return a line found at half size at its full size."""
+    x, y, w, h = line.box.x, line.box.y, line.box.w, line.box.h
+    return TextLine(Rect(2 * x, 2 * y, 2 * w, 2 * h), line.fill)
+
+
+def _holds_several(box: Rect, lines: Iterable[TextLine]) -> bool:
+    """Tell whether what looks like one large line is small ones: several, or one with something near."""
+    inside = [
+        line.box
+        for line in lines
+        if line.box.h >= 8 and line.box.h <= 0.62 * box.h and line.box.w >= 14 and _mostly_inside(line.box, box)
+    ]
+    return any(a.bottom <= b.y + 2 or a.w >= 0.7 * box.w for a in inside for b in inside)
+
+
+def _mostly_inside(part: Rect, box: Rect) -> bool:
+    wide = min(part.right, box.right) - max(part.x, box.x)
+    high = min(part.bottom, box.bottom) - max(part.y, box.y)
+    return wide > 0 and high > 0 and wide * high * 2 > part.w * part.h
+
+
+def _ordered(lines: Iterable[TextLine]) -> list[TextLine]:
+    return sorted(lines, key=lambda line: (line.box.y + line.box.h // 2, line.box.x))
 
 
 def lightness(bgr: Pixels) -> Pixels:
@@ -80,15 +122,41 @@ def lightness(bgr: Pixels) -> Pixels:
     return total.astype(np.uint8)
 
 
-def ink_of(gray: Pixels) -> npt.NDArray[np.bool_]:
+def ink_of(gray: Pixels, block: tuple[int, int] = (20, 9)) -> Mask:
     """Tell which pixels are narrow strokes on a flat ground."""
     closed = _across(_across(gray, STROKE, np.maximum), STROKE, np.minimum)
     opened = _across(_across(gray, STROKE, np.minimum), STROKE, np.maximum)
-    dark = (closed - gray) > CONTRAST
-    light = (gray - opened) > CONTRAST
-    on_light = _ground_is_light(gray, closed, opened)
-    ink: npt.NDArray[np.bool_] = np.where(on_light, dark, light)
+    dark, dark_block = _without_blocks((closed - gray) > CONTRAST, block)
+    light, light_block = _without_blocks((gray - opened) > CONTRAST, block)
+    on_light = _ground_is_light(gray, closed, opened, dark_block | light_block)
+    ink: Mask = np.where(on_light, dark, light)
     return _without_borders(ink)
+
+
+def _without_blocks(ink: Mask, least: tuple[int, int]) -> tuple[Mask, Mask]:
+    """Leave out what is as narrow as ink but solid: the room between a bubble and a scroll bar. Return it too."""
+    high, wide = least
+    nothing = np.zeros_like(ink)
+    if ink.shape[0] < high or ink.shape[1] < wide:
+        return ink, nothing
+    every_third = ink[:, ::3].view(np.uint8)
+    solid = _run_at_least(_run_at_least(every_third.T, high).T, wide // 3)
+    if not solid.any():
+        return ink, nothing
+    rows = np.flatnonzero(solid.any(axis=1))
+    flat = np.zeros((rows.size, ink.shape[1] + 1), np.int8)
+    flat[:, :-1] = ink[rows]
+    steps = np.diff(flat.ravel(), prepend=np.int8(0))
+    begins, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    row, column = np.nonzero(solid[rows])
+    at = row * flat.shape[1] + 3 * column
+    bad = np.searchsorted(at, ends) > np.searchsorted(at, begins)
+    marks = np.zeros(flat.size, np.int8)
+    marks[begins[bad]] = 1
+    marks[ends[bad]] = -1
+    block = nothing
+    block[rows] = np.cumsum(marks, dtype=np.int8).reshape(flat.shape)[:, :-1].astype(np.bool_)
+    return ink & ~block, block
 
 
 def _across(a: Pixels, width: int, op: _Filter) -> Pixels:
@@ -102,25 +170,25 @@ def _across(a: Pixels, width: int, op: _Filter) -> Pixels:
     return op(out[:, : -(width - have)], out[:, width - have :]) if have < width else out
 
 
-def _ground_is_light(gray: Pixels, closed: Pixels, opened: Pixels) -> npt.NDArray[np.bool_]:
+def _ground_is_light(gray: Pixels, closed: Pixels, opened: Pixels, block: Mask) -> Mask:
     """Decide, block by block, whether strokes are darker than what is behind them: the ground is what there is most of.
 
     Only pixels near strokes vote; blocks are 8 rows by 32 columns, each asked together with its neighbours.
     """
     g, c, o = (part[::2, ::2].astype(np.int16) for part in (gray, closed, opened))
     vote = 2 * g - c - o
-    vote[(c - o) <= CONTRAST] = 0
+    vote[((c - o) <= CONTRAST) | block[::2, ::2]] = 0
     high, wide = -(-vote.shape[0] // 4), -(-vote.shape[1] // 16)
     padded = np.zeros((high * 4, wide * 16), np.int32)
     padded[: vote.shape[0], : vote.shape[1]] = vote
     sums = padded.reshape(high, 4, wide, 16).sum(axis=(1, 3))
     near = np.pad(sums, 1)
     around = sums * 2 + near[:-2, 1:-1] + near[2:, 1:-1] + near[1:-1, :-2] + near[1:-1, 2:]
-    blocks: npt.NDArray[np.bool_] = around >= 0
+    blocks: Mask = around >= 0
     return blocks.repeat(8, axis=0).repeat(32, axis=1)[: gray.shape[0], : gray.shape[1]]
 
 
-def _without_borders(ink: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _without_borders(ink: Mask) -> Mask:
     """Leave out upright lines longer than letters and thin: sides of boxes, scroll bars, carets."""
     if ink.shape[0] < _BORDER:
         return ink
@@ -151,7 +219,7 @@ def _run_at_least(a: Pixels, length: int) -> Pixels:
     return out
 
 
-def _runs(ink: npt.NDArray[np.bool_]) -> tuple[Numbers, Numbers, Numbers]:
+def _runs(ink: Mask) -> tuple[Numbers, Numbers, Numbers]:
     """Return row, first column and column past the end of each run of ink, gaps of up to GAP closed."""
     high, wide = ink.shape
     stride = wide + GAP + 2
@@ -289,7 +357,7 @@ def _joined(parts: list[TextLine]) -> list[TextLine]:
         box = Rect(x, y, max(a.right, b.right) - x, max(a.bottom, b.bottom) - y)
         done[best] = TextLine(box, done[best].fill if a.w >= b.w else part.fill)
     whole = [line for line in done if line.box.h >= SHORTEST and (line.box.w >= 4 or line.box.h >= 9)]
-    return sorted(whole, key=lambda line: (line.box.y + line.box.h // 2, line.box.x))
+    return _ordered(whole)
 
 
 def _same_line(a: TextLine, b: TextLine) -> bool:
