@@ -40,8 +40,12 @@ STOPS: Final[dict[str, Row]] = {
     "notice-refused": Row("notice-refused", 4, "The notice was refused, so the agent stopped."),
     "notice-lost": Row("notice-refused", 3, "The notice could not be shown any more, so the agent stopped."),
     "order-invalid": Row("agent-removed", 3, "The order could not be verified on the device, so the agent stopped."),
+    "failed": Row("agent-removed", 3, "A part of the agent kept failing, so the agent stopped."),
 }
-"""Stops that ring at once. *order-ended* never rings; *signal* (power-off, restart) rings only if it lasts."""
+"""Stops that ring at once, each with its own words."""
+UNKNOWN_STOP: Final = Row("agent-removed", 3, "The agent stopped for a reason that this hub does not know.")
+QUIET_STOPS: Final = frozenset({"order-ended", "signal"})
+"""*order-ended* never rings; *signal* (power-off, restart) rings only if it lasts."""
 
 NOTICES: Final[dict[str, Row]] = {
     "declined": Row("notice-refused", 4, "The notice was declined."),
@@ -148,9 +152,8 @@ def _stop(session: Session, hub: Hub, device: DeviceState, entry: Entry, now: da
     reason = bodies.code(entry.body, "reason")
     device.status = "stopped"
     device.health = device.health | {"stopped": reason, "state": "stopped"}
-    row = STOPS.get(reason)
-    if row is not None:
-        ring(session, hub, device, row, now, at=parse_utc(entry.at))
+    if reason not in QUIET_STOPS:
+        ring(session, hub, device, STOPS.get(reason, UNKNOWN_STOP), now, at=parse_utc(entry.at))
     announce_device(session, hub, device)
 
 
