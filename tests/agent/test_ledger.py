@@ -71,3 +71,20 @@ def test_a_full_disk_delays_the_ledger_and_loses_nothing(tmp_path, entries):
     assert book.rows()[0].count == 3
     assert book.rows()[0].evidence_bytes == 14
     book.close()
+
+
+def test_a_disk_full_at_the_start_delays_the_ledger_only(tmp_path, entries, monkeypatch):
+    real = ledgers.sqlite3.connect
+
+    def full(*_, **__):
+        raise ledgers.sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(ledgers.sqlite3, "connect", full)
+    book = Ledger(tmp_path / "l.db")
+    book.sent(entries(2, EntryKind.FINDING, evidence={"digest": "d" * 64}))
+    book.evidence_sent("d" * 64, 7)
+    monkeypatch.setattr(ledgers.sqlite3, "connect", real)
+    book.sent(entries(1, EntryKind.FINDING))
+    book.evidence_sent("e" * 64, 1)
+    assert (book.rows()[0].count, book.rows()[0].evidence_bytes) == (3, 14)
+    book.close()

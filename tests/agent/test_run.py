@@ -142,6 +142,17 @@ def test_nothing_is_watched_before_a_real_click_and_a_finding_after_it_reaches_t
     assert here.hub.of("heartbeat")
 
 
+def test_a_full_disk_keeps_no_acceptance_from_being_told(rig, until, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tocsin.agent.run.Acceptances.add", full)
+    here = rig().start()
+    here.accept(until)
+    until(lambda: "acceptance-not-kept" in [w["what"] for w in here.hub.of("warning")])
+    assert "accepted" in [n["state"] for n in here.hub.of("notice")]
+
+
 def test_a_declined_notice_stops_the_agent_and_is_reported(rig, until):
     here = rig().start()
     until(here.question)

@@ -5,6 +5,7 @@ Counts, kinds, times and bytes. What was found is shown only where the order's a
 when the hub's receipt arrives; a resend changes nothing, so the ledger equals what the hub stores.
 """
 
+import contextlib
 import json
 import sqlite3
 import threading
@@ -44,15 +45,35 @@ class Ledger:
 
     def __init__(self, path: Path, *, content: bool = False, readonly: bool = False) -> None:
         self._lock = threading.Lock()
-        self._content = content
-        address = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rwc'}"
-        self._db = sqlite3.connect(address, uri=True, check_same_thread=False, timeout=5.0)
-        if not readonly:
-            path.chmod(0o600)
-            self._db.execute("pragma journal_mode=wal")
-            self._db.executescript(_SCHEMA)
+        self._path, self._content, self._readonly = path, content, readonly
+        self._open_db: sqlite3.Connection | None = None
         self._late: list[Entry] = []
         self._late_evidence: list[tuple[str, int]] = []
+        if readonly:
+            self._open_db = self._connect()
+        else:
+            with contextlib.suppress(sqlite3.Error, OSError):  # a full disk keeps nobody from watching
+                self._open_db = self._connect()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """The open file; one that a full disk kept shut is tried again. Raises sqlite3.Error or OSError."""
+        if self._open_db is None:
+            self._open_db = self._connect()
+        return self._open_db
+
+    def _connect(self) -> sqlite3.Connection:
+        address = f"{self._path.absolute().as_uri()}?mode={'ro' if self._readonly else 'rwc'}"
+        db = sqlite3.connect(address, uri=True, check_same_thread=False, timeout=5.0)
+        try:
+            if not self._readonly:
+                self._path.chmod(0o600)
+                db.execute("pragma journal_mode=wal")
+                db.executescript(_SCHEMA)
+        except (sqlite3.Error, OSError):
+            db.close()
+            raise
+        return db
 
     def sent(self, entries: Iterable[Entry]) -> None:
         """Note entries that the hub acknowledged; those a full disk keeps out are noted with the next."""
@@ -65,7 +86,7 @@ class Ledger:
                     )
                     self._fold()
                 self._late = []
-            except sqlite3.Error:
+            except (sqlite3.Error, OSError):
                 self._late = waiting[-10_000:]
 
     def evidence_sent(self, digest: str, size: int) -> None:
@@ -76,7 +97,7 @@ class Ledger:
                 with self._db:
                     self._db.executemany("insert or ignore into evidence values (?, ?)", waiting)
                 self._late_evidence = []
-            except sqlite3.Error:
+            except (sqlite3.Error, OSError):
                 self._late_evidence = waiting[-10_000:]
 
     def rows(self) -> list[Row]:
@@ -108,7 +129,8 @@ class Ledger:
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._db.close()
+            if self._open_db is not None:
+                self._open_db.close()
 
     def _row(self, entry: Entry) -> tuple[Any, ...]:
         evidence = entry.body.get("evidence") or {}

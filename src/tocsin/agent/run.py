@@ -187,8 +187,11 @@ class Agent:
         signed = self._standing.signed
         self._notice_state = state
         if state == "accepted":
-            self._acceptances.add(signed.digest, self._clock.now())
             self._accepted = True
+            try:
+                self._acceptances.add(signed.digest, self._clock.now())
+            except OSError:  # a full disk: it holds for this run, and is asked again at the next
+                self._loop.warn("acceptance-not-kept")
         self.journal.append(
             EntryKind.NOTICE, {"state": "unmapped" if state == "lost" else state, "order": signed.digest}
         )
