@@ -100,13 +100,19 @@ def wire_faults(stall: float) -> dict[str, Fault]:
     }
 
 
-def on_the_wire(ground: Ground, name: str, plans: dict[str, list[Fault]], rate: float = 40.0) -> Outcome:
-    """Let requests meet faults, every second one of a kind, until all are used up; then wait for the rest."""
+def on_the_wire(
+    ground: Ground, name: str, plans: dict[str, list[Fault]], rate: float = 40.0, hold: float = 0.0
+) -> Outcome:
+    """Let requests meet faults, every second one of a kind, until all are used up; then wait for the rest.
+
+    ``hold``: for how many seconds findings go on being made after that.
+    """
     tag, since = ground.begin(), ground.last()
     for kind, plan in plans.items():
         ground.proxy.plan(kind, [step for fault in plan for step in (fault, None)])
     ground.start_agent(tag, rate=rate, proxied=True)
     until(lambda: not any(map(ground.proxy.left, plans)), 300, "the last fault")
+    time.sleep(hold)
     return finish(ground, name, since)
 
 
@@ -224,9 +230,10 @@ def scenarios(ground: Ground, quick: bool) -> Iterator[Outcome]:
     yield agent_kills(ground, 3 if quick else 20)
     yield statuses(ground)
     yield refused(ground, 2 if quick else 5, 1.0 if quick else 4.0)
-    for name, fault in wire_faults(1.0 if quick else 35.0).items():
-        times = 1 if "no answer" in name else (2 if quick else 10)
-        yield on_the_wire(ground, name, {JOURNAL: [fault] * times, EVIDENCE: [fault] * times})
+    stall = 1.0 if quick else 35.0
+    for name, fault in wire_faults(stall).items():
+        times, rate, hold = (1, 10.0, stall) if "no answer" in name else (2 if quick else 10, 40.0, 0.0)
+        yield on_the_wire(ground, name, {JOURNAL: [fault] * times, EVIDENCE: [fault] * times}, rate, hold)
     yield storm(ground, 8.0 if quick else 90.0)
     yield full_disk(ground, 200 if quick else 1000)
     yield peer(f"hub down for {down:.0f} s", [], int(10 * (down + 4)), 10.0, (1.0, 1.0 + down))
