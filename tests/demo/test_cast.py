@@ -22,6 +22,8 @@ def test_people_order_key_and_token_are_real(tmp_path: Path) -> None:
         people = session.query(Person).all()
         assert {p.role for p in people} == {"administrator", "officer", "supervisor"}
         assert all(p.totp_confirmed and p.password_hash.startswith("$argon2") for p in people)
+        [officer] = [p for p in people if p.role == "officer"]
+        assert officer.age_recipient in order.recipient_keys
         assert session.query(Token).filter(Token.kind == "enrol", Token.used_at.is_(None)).count() == 1
     store.close()
     assert len(cast.officer.code(datetime.now(UTC))) == 6

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import psutil
 
+from tocsin.demo.desktop import until
 from tocsin.demo.processes import Processes
+
+
+def gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_stubborn_program_and_its_child_are_ended(tmp_path: Path) -> None:
@@ -24,7 +32,7 @@ def test_a_stubborn_program_and_its_child_are_ended(tmp_path: Path) -> None:
     child = int(log.read_text())
     processes.stop(parent, patience=0.3)
     assert parent.poll() is not None
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    until(lambda: gone(child), 10, "the end of the child")
 
 
 def test_the_exit_code_comes_back() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tocsin.agent.config import AgentError
 from tocsin.demo.desktop import DesktopError
 from tocsin.demo.stage import Stage, free_port, last_words
 
@@ -41,6 +42,17 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with Stage(tmp_path, port=port) as stage, pytest.raises(DesktopError, match=f"port {port} is in use"):
             stage.start_hub()
+
+
+def test_a_folder_enrolled_at_another_port_says_which(tmp_path: Path) -> None:
+    with Stage(tmp_path) as first:
+        first.prepare()
+        first.start_hub()
+        first.enrol()
+    with Stage(tmp_path) as second:
+        second.prepare()
+        with pytest.raises(AgentError, match=f"enrolled at {first.url}; use that port again"):
+            second.enrol()
 
 
 def test_last_words_are_the_last_line(tmp_path: Path) -> None:

@@ -37,8 +37,11 @@ def test_nothing_else_is_served(pages: Pages, path: str) -> None:
 
 
 def test_the_script_is_two_sided_and_harmless(pages: Pages) -> None:
-    script = json.loads(get(pages.url + "/script.json"))
-    assert {by for _, by, _ in script} == {"subject", "other"}
+    conversations = json.loads(get(pages.url + "/script.json"))
+    assert len({each["peer"] for each in conversations}) == len(conversations) >= 2
+    for each in conversations:
+        assert {by for _, by, _ in each["lines"]} == {"subject", "other"}
+    script = [line for each in conversations for line in each["lines"]]
     assert any("13" in text for _, by, text in script if by == "other")
     assert len(script) > 30
 
