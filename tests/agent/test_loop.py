@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -279,3 +280,17 @@ def test_evidence_that_finds_no_room_is_counted_and_the_finding_still_goes(setti
     assert gap["counts"] == {"evidence": 1}
     assert gap["reason"] == "disk-full"
     assert json.dumps(gap)
+
+
+def test_the_lines_around_say_who_spoke_where_the_page_shows_it(setting, identities):
+    here = setting(Watcher())
+    left, right = (230, 230, 230), (0, 120, 255)
+    lines = (
+        Line("hello there", Rect(20, 40, 300, 20), left),
+        Line("hi", Rect(480, 90, 300, 20), right),
+        Line(CANARY, Rect(20, 140, 300, 20), left),
+    )
+    here.loop.see(replace(here.text(), body=TextSeen(lines, Rect(0, 0, 800, 600))))
+    [body] = here.bodies("finding")
+    document = open_sealed(here.blobs.read(body["evidence"]["digest"]), [identities[0][0]])
+    assert [line["speaker"] for line in document["context"]] == ["other", "subject", "other"]

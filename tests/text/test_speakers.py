@@ -73,3 +73,16 @@ def test_times_and_marks_are_not_messages() -> None:
 def test_sources_that_know_the_speaker_are_believed() -> None:
     (said,) = Layout().utterances(TextSeen((Line("Mia: hi", speaker=Speaker.SUBJECT),)))
     assert said.speaker is Speaker.SUBJECT
+
+
+def test_every_line_gets_a_speaker_and_a_header_none() -> None:
+    header = Line("Nobody here is real.", Rect(560, 2, 220, 20), GREY)
+    lines = (left("hi there", 40), right("hello", 90), left("are your parents", 140), left("home now?", 162), header)
+    assert Layout().speakers(TextSeen(lines, FRAME)) == [
+        Speaker.OTHER,
+        Speaker.SUBJECT,
+        Speaker.OTHER,
+        Speaker.OTHER,
+        Speaker.UNKNOWN,
+    ]
+    assert Layout().speakers(TextSeen((Line("12:04"), Line("hello")), None)) == [Speaker.UNKNOWN, Speaker.UNKNOWN]

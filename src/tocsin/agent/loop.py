@@ -33,6 +33,7 @@ from tocsin.model import (
     utc_text,
 )
 from tocsin.orders import Permission, evidence_kinds, is_privileged, judge
+from tocsin.text.speakers import Layout
 
 Pixels = Callable[[Rect], bytes | None]
 """Gives the present pixels of a rectangle as a PNG file, or None."""
@@ -61,6 +62,7 @@ class Loop:
         self._standing, self._detectors, self._journal, self._blobs = standing, detectors, journal, blobs
         self._health, self._clock, self._salt, self.pixels = health, clock, salt, pixels
         self._rings: OrderedDict[str, deque[dict[str, Any]]] = OrderedDict()
+        self._layouts: dict[str, Layout] = {}
         self._warned: dict[str, tuple[int, int]] = {}
         self.collecting = threading.Event()
         self.pictures = True
@@ -95,6 +97,7 @@ class Loop:
     def forget(self) -> None:
         """Drop every line held in memory (the order changed, or ended)."""
         self._rings.clear()
+        self._layouts.clear()
 
     def replace_detectors(self, detectors: Sequence[Detector]) -> None:
         """Begin afresh under a changed order: state gathered under the old one goes."""
@@ -229,9 +232,13 @@ class Loop:
         ring = self._rings.setdefault(seen.thread, deque(maxlen=_CONTEXT_LINES))
         self._rings.move_to_end(seen.thread)
         if len(self._rings) > _THREADS:
-            self._rings.popitem(last=False)
+            self._layouts.pop(self._rings.popitem(last=False)[0], None)
         at = utc_text(seen.at)
-        ring.extend({"text": line.text, "speaker": str(line.speaker), "at": at} for line in seen.body.lines)
+        speakers = self._layouts.setdefault(seen.thread, Layout()).speakers(seen.body, seen.title)
+        ring.extend(
+            {"text": line.text, "speaker": str(speaker), "at": at}
+            for line, speaker in zip(seen.body.lines, speakers, strict=True)
+        )
 
     def _thread(self, thread: str) -> str:
         return hashlib.sha256(f"{self._salt}:{thread}".encode()).hexdigest()[:16] if thread else ""

@@ -63,6 +63,23 @@ class Layout:
                 said.append(utterance)
         return said
 
+    def speakers(self, seen: TextSeen, title: str = "") -> list[Speaker]:
+        """Return who speaks each line, in the lines' order, for showing words beside those that a finding rests on.
+
+        Stricter than :meth:`utterances`: where side and colour disagree, as in a page's header, nobody is named.
+        """
+        groups = list(_bubbles(seen.lines))
+        boxes = [_union(group) for group in groups]
+        self._learn([box for box in boxes if box is not None], seen.frame)
+        told: list[Speaker] = []
+        for group, box in zip(groups, boxes, strict=True):
+            fill = group[0].fill
+            known = self.fills.get(fill) if fill is not None else None
+            said = self._utterance(group, box, title)
+            speaker = said.speaker if said is not None else Speaker.UNKNOWN
+            told += [Speaker.UNKNOWN if known not in (None, speaker) else speaker] * len(group)
+        return told
+
     def _utterance(self, group: Sequence[Line], box: Rect | None, title: str) -> Utterance | None:
         text = " ".join(line.text.strip() for line in group if line.text.strip())
         if not text or _CHROME.match(text):
