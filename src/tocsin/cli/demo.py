@@ -95,6 +95,9 @@ def _watch(stage: "Stage", screen: "Console", seconds: int | None) -> None:
     """Show the present code and what has been found until time is up, Ctrl-C, or a part ends by itself."""
     from rich.live import Live
 
+    from tocsin.demo.scenes import PrivateMoments
+
+    begun, moments = time.monotonic(), PrivateMoments(stage.private_window, stage.desktop.end)
     end = time.monotonic() + seconds if seconds else None
     pause = threading.Event()
     with Live(console=screen, refresh_per_second=2, transient=True) as live:
@@ -102,6 +105,7 @@ def _watch(stage: "Stage", screen: "Console", seconds: int | None) -> None:
             for name, child in (("hub", stage.hub), ("agent", stage.agent)):
                 if child is not None and child.poll() is not None:
                     raise RuntimeError(f"the {name} ended by itself; its last words are in {stage.data / name}.log")
+            moments.tick(time.monotonic() - begun)
             live.update(_line(stage))
             pause.wait(0.5)
 
@@ -120,14 +124,16 @@ def _line(stage: "Stage") -> "RenderableType":
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let a polite request to end (SIGTERM) stop everything as Ctrl-C does."""
+    """Let a polite request to end (SIGTERM) stop everything as Ctrl-C does, wherever it was started."""
     import signal
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    signs = (signal.SIGTERM, signal.SIGINT)  # a shell's background job starts with Ctrl-C ignored
+    before = [signal.signal(sign, stop) for sign in signs]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for sign, handler in zip(signs, before, strict=True):
+            signal.signal(sign, handler)

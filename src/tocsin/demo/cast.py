@@ -73,6 +73,7 @@ def prepare(data: Path, folder: Path | None = None, template_name: str = "uk-shp
         officer, who = _invited(hub, admin, "Officer 17", "officer", "officer@unit.example")
         supervisor, _ = _invited(hub, admin, "Supervisor 4", "supervisor", "supervisor@unit.example")
         with hub.store.session() as session:
+            session.get_one(Person, who.id).age_recipient = recipient
             record = orders.add(session, who, signed, hub.clock.now())
             token = enrolment.issue_token(session, record, who.id, hub.clock.now())
     finally:

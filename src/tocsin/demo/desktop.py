@@ -104,6 +104,10 @@ class Desktop:
             argv += ["--no-sandbox", "--test-type"]
         return self.start([*argv, *extra, f"--app={url}" if app else url])
 
+    def end(self, program: "subprocess.Popen[bytes]") -> None:
+        """Close a program that was started here."""
+        self._processes.stop(program)
+
     def click(self, x: int, y: int) -> None:
         """Press and release the first mouse button at a point, as a hand would, through XTEST."""
         from Xlib import X

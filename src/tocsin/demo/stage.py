@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tocsin.agent import enrol
-from tocsin.agent.config import Folders
+from tocsin.agent.config import AgentError, Folders
+from tocsin.agent.config import load as load_config
 from tocsin.demo import cast, certificate
 from tocsin.demo.desktop import Desktop, DesktopError, until
 from tocsin.demo.processes import Processes
@@ -104,13 +105,19 @@ class Stage:
 
     def enrol(self, label: str = "home-laptop") -> None:
         """Enrol this machine's virtual desktop with the one-time token and the signed order, unless it is already."""
-        if Folders(self.agent_data).config.exists():
+        folders = Folders(self.agent_data)
+        if folders.config.exists():
+            known = load_config(folders).hub
+            if known != self.url:
+                raise AgentError(
+                    f"The computer in {self.data} is enrolled at {known}; use that port again, or another --data."
+                )
             return
         enrol.enrol(
             self.url,
             self.cast.token,
             self.cast.order_file.read_text(),
-            Folders(self.agent_data),
+            folders,
             SystemClock(),
             roots=[self.cast.root],
             label=label,
@@ -134,6 +141,10 @@ class Stage:
             raise DesktopError(f"the agent did not start: {last_words(self.data / 'agent.log')}")
         self.desktop.click(x, y)
         until(lambda: self._button() is None, seconds, "the end of the first notice after Accept")
+
+    def private_window(self) -> "subprocess.Popen[bytes]":
+        """Open a private browser window on the virtual desktop, over the chat."""
+        return self.desktop.browse(self.pages.url + "/bus.html", "--incognito", app=False)
 
     def answers(self, path: str) -> bool:
         """Say whether the hub answers a request with success."""

@@ -11,14 +11,24 @@ function say(by, text) {
   talk.scrollTop = talk.scrollHeight;
 }
 
+function meet(peer) {
+  document.getElementById("peer").textContent = peer;
+  document.querySelector(".face").textContent = peer[0].toUpperCase();
+  document.title = "Chat with " + peer;
+}
+
 async function play() {
-  const script = await (await fetch("script.json")).json();
+  const conversations = await (await fetch("script.json")).json();
   for (;;) {
-    talk.replaceChildren();
-    say("day", "Today");
-    for (const [pause, by, text] of script) {
-      await wait(pause * 1000);
-      say(by, text);
+    for (const { peer, lines } of conversations) {
+      meet(peer);
+      talk.replaceChildren();
+      say("day", "Today");
+      for (const [pause, by, text] of lines) {
+        await wait(pause * 1000);
+        say(by, text);
+      }
+      await wait(6000);
     }
     await wait(20000);
   }
@@ -30,10 +40,7 @@ function follow() {
     const { id, by, text, clear, dark, peer } = JSON.parse(message.data);
     if (clear) talk.replaceChildren();
     if (dark !== undefined) document.body.classList.toggle("dark", dark);
-    if (peer) {
-      document.getElementById("peer").textContent = peer;
-      document.title = "Chat with " + peer;
-    }
+    if (peer) meet(peer);
     if (text !== undefined) say(by, text);
     requestAnimationFrame(() => requestAnimationFrame(() => {
       const at = performance.timeOrigin + performance.now();
