@@ -1,3 +1,6 @@
+import os
+import shutil
+import subprocess
 import threading
 
 import pytest
@@ -9,6 +12,8 @@ from tocsin.agent import notice_x11
 from tocsin.agent.config import AgentError, Config
 from tocsin.agent.notice import words
 from tocsin.agent.notice_x11 import X11Notice, check_display
+from tocsin.agent.x11_windows import Stack
+from tocsin.model import Rect
 
 BAR = "Tocsin: This computer is monitored under order EX-2026-0042"
 
@@ -139,6 +144,9 @@ def test_taken_off_the_screen_it_comes_back(screen, shown, until):
     bar.configure(x=3000, y=40)
     screen.connection.sync()
     until(lambda: screen.root.translate_coords(bar, 0, 0).y == 0)
+    bar.configure(height=1)
+    screen.connection.sync()
+    until(lambda: bar.get_geometry().height == 40)
 
 
 def test_killed_it_opens_again(screen, shown, until):
@@ -205,3 +213,122 @@ def test_without_a_screen_the_agent_refuses(monkeypatch):
 def test_with_a_screen_it_may_run(screen):
     check_display(screen.name)
     assert notice_x11.NAME == "Tocsin"
+
+
+@pytest.fixture
+def managed(screen, until, tmp_path):
+    """A real window manager (openbox) on the screen; yields what a person or program would ask of it."""
+    if shutil.which("openbox") is None:
+        pytest.skip("openbox, a window manager, is not installed (apt-get install openbox)")
+    env = os.environ | {"DISPLAY": screen.name, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    with (tmp_path / "openbox.log").open("wb") as log:
+        manager = subprocess.Popen(["openbox"], env=env, stdout=log, stderr=log)
+    atom = screen.connection.get_atom
+    until(lambda: screen.root.get_full_property(atom("_NET_SUPPORTING_WM_CHECK"), X.AnyPropertyType))
+
+    def ask(window, message, *data):
+        """Send a window manager the request that a task bar or a key would send."""
+        told = events.ClientMessage(window=window, client_type=atom(message), data=(32, [*data, 0, 0, 0, 0, 0][:5]))
+        screen.root.send_event(told, event_mask=X.SubstructureRedirectMask | X.SubstructureNotifyMask)
+        screen.connection.sync()
+
+    yield ask
+    manager.terminate()
+    manager.wait(10)
+
+
+def ours(screen, notice, *, tall):
+    """The bar, or the question, wherever the window manager put it."""
+    windows = [screen.connection.create_resource_object("window", number) for number in notice.windows]
+    return next((w for w in windows if (w.get_geometry().height > 40) is tall), None)
+
+
+def where(screen, window):
+    at, size = screen.root.translate_coords(window, 0, 0), window.get_geometry()
+    return at.x, at.y, size.width, size.height
+
+
+def any_bar_on_top(screen, notice):
+    """Say whether a whole bar of ours can be seen, with nothing over it."""
+    stack, own = Stack(screen.connection), notice.windows
+    bars = [screen.connection.create_resource_object("window", number) for number in own]
+    places = [(bar, stack.place(bar)) for bar in bars]
+    whole = [bar for bar, at in places if at is not None and at.viewable and at.box == Rect(0, 0, 1280, 40)]
+    return any(not stack.covered(bar, own) for bar in whole)
+
+
+def test_under_a_window_manager_the_bar_is_a_dock_and_a_click_accepts(screen, managed, shown, until):
+    notice, said = shown()
+    until(lambda: "shown" in said and notice.accept_box)
+    bar = ours(screen, notice, tall=False)
+    assert not bar.get_attributes().override_redirect
+    assert where(screen, bar) == (0, 0, 1280, 40)
+    until(lambda: ours(screen, notice, tall=True).get_attributes().map_state == X.IsViewable)
+    assert where(screen, ours(screen, notice, tall=True))[1] >= 40
+    area = screen.connection.get_atom("_NET_WORKAREA")
+    assert list(screen.root.get_full_property(area, X.AnyPropertyType).value[:4]) == [0, 40, 1280, 760]
+    screen.click(*middle(notice.accept_box))
+    until(lambda: said == ["shown", "accepted"])
+    assert where(screen, bar) == (0, 0, 1280, 40)
+
+
+def test_a_window_manager_can_close_the_question_and_never_the_bar(screen, managed, shown, until):
+    notice, said = shown()
+    until(lambda: "shown" in said and notice.accept_box)
+    bar = ours(screen, notice, tall=False)
+    managed(bar, "_NET_CLOSE_WINDOW")
+    managed(ours(screen, notice, tall=True), "_NET_CLOSE_WINDOW")
+    until(lambda: said == ["shown", "closed"])
+    assert bar.get_attributes().map_state == X.IsViewable
+
+
+@pytest.mark.parametrize(
+    ("message", "data"),
+    [
+        ("WM_CHANGE_STATE", (3,)),
+        ("_NET_WM_DESKTOP", (1, 2)),
+        ("_NET_MOVERESIZE_WINDOW", (0xF00, 900, 700, 100, 20)),
+        ("_NET_SHOWING_DESKTOP", (1,)),
+    ],
+)
+def test_a_window_manager_that_hides_the_bar_does_not_keep_it_hidden(screen, managed, shown, until, message, data):
+    notice, said = shown(accepted=True)
+    until(lambda: said == ["shown"])
+    bar = ours(screen, notice, tall=False)
+    managed(screen.root if message == "_NET_SHOWING_DESKTOP" else bar, message, *data)
+    managed(bar, "_NET_REQUEST_FRAME_EXTENTS")
+    extents = screen.connection.get_atom("_NET_FRAME_EXTENTS")
+    until(lambda: bar.get_full_property(extents, X.AnyPropertyType), what="the window manager's next answer")
+    until(lambda: any_bar_on_top(screen, notice), what=f"the bar's return after {message}")
+    assert "unmapped" not in said
+
+
+def test_a_full_screen_window_does_not_keep_the_bar_covered(screen, managed, shown, until):
+    notice, said = shown(accepted=True)
+    until(lambda: said == ["shown"])
+    film = screen.root.create_window(0, 0, 1280, 800, 0, screen.connection.screen().root_depth, background_pixel=0)
+    film.set_wm_name("film")
+    film.map()
+    screen.connection.sync()
+    atom = screen.connection.get_atom
+    managed(film, "_NET_WM_STATE", 1, atom("_NET_WM_STATE_FULLSCREEN"))
+    until(lambda: where(screen, film)[1] == 0)
+    until(lambda: "covered" in said and "raised" in said)
+    until(lambda: any_bar_on_top(screen, notice), what="a bar above the film")
+    assert len(notice.windows) == 2
+    film.destroy()
+    screen.connection.sync()
+    until(lambda: len(notice.windows) == 1 and any_bar_on_top(screen, notice))
+    assert "unmapped" not in said
+
+
+def test_when_the_window_manager_ends_the_bar_stays(screen, managed, shown, until):
+    notice, said = shown(accepted=True)
+    until(lambda: said == ["shown"])
+    check = screen.connection.get_atom("_NET_SUPPORTING_WM_CHECK")
+    number = screen.root.get_full_property(check, X.AnyPropertyType).value[0]
+    screen.connection.create_resource_object("window", number).kill_client()
+    screen.connection.sync()
+    bar = ours(screen, notice, tall=False)
+    until(lambda: bar.get_attributes().map_state == X.IsViewable and where(screen, bar) == (0, 0, 1280, 40))
+    assert "unmapped" not in said

@@ -25,7 +25,8 @@ class NoticeWatch:
         self._off_since: float | None = None
         self._covered_since: float | None = None
         self._raised_at = self._said_at = float("-inf")
-        self._raises = 0
+        self.raises = 0
+        """How often in a row the bar raised itself and something stood over it again."""
         self._flapped = float("-inf")
 
     @property
@@ -41,14 +42,14 @@ class NoticeWatch:
         if self._off_since is not None or not self._shown:
             self._back(now)
         if not covered:
-            self._covered_since, self._raises = None, 0
+            self._covered_since, self.raises = None, 0
             return False
         if self._covered_since is None:
             self._covered_since = now
-        every = _RAISE_EVERY_S if self._raises < _TIRES_AFTER else _RAISE_TIRED_S
+        every = _RAISE_EVERY_S if self.raises < _TIRES_AFTER else _RAISE_TIRED_S
         if now - self._covered_since < _COVERED_FOR_S or now - self._raised_at < every:
             return False
-        self._raised_at, self._raises = now, self._raises + 1
+        self._raised_at, self.raises = now, self.raises + 1
         if now - self._said_at >= _SAY_EVERY_S:
             self._said_at = now
             self._say("covered")

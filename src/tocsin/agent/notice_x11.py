@@ -1,7 +1,8 @@
 """The notice on X11, with python-xlib alone: a bar that stays, and the first-run window with its two buttons.
 
 With an EWMH window manager the bar is a dock that reserves its strip; without one it places itself (override
-redirect). Accept and Decline take real input only: events that another program sent are ignored.
+redirect). A full-screen window, which a window manager keeps above every dock, gets a second bar over it. Accept and
+Decline take real input only: events that another program sent are ignored.
 """
 
 import contextlib
@@ -56,6 +57,7 @@ class X11Notice:
         self._lock = threading.Lock()
         self._display: display.Display | None = None
         self._bar: Any = None
+        self._over: Any = None
         self._window: Any = None
         self._buttons: Buttons | None = None
         self._shown: frozenset[int] = frozenset()
@@ -116,6 +118,21 @@ class X11Notice:
         paint(self._display, self._bar, notice_art.bar(self._words, width))
         self._bar.map()
 
+    def _draw_over(self) -> None:
+        """Show the bar a second time, out of the window manager's hands, above what it keeps over docks."""
+        assert self._display is not None
+        box = Rect(0, 0, self._width, notice_art.BAR_HEIGHT)
+        self._over = self._create(box, "DOCK", X.VisibilityChangeMask, alone=True)
+        paint(self._display, self._over, notice_art.bar(self._words, self._width))
+        self._over.map()
+        self._mark()
+
+    def _close_over(self) -> None:
+        if self._over is not None:
+            self._over.destroy()
+            self._over = None
+            self._mark()
+
     def _draw_window(self) -> None:
         assert self._display is not None
         screen = self._display.screen().root.get_geometry()
@@ -131,7 +148,7 @@ class X11Notice:
         if not self._stack.managed:
             self._window.set_input_focus(X.RevertToPointerRoot, X.CurrentTime)
 
-    def _create(self, box: Rect, kind: str, mask: int) -> Any:
+    def _create(self, box: Rect, kind: str, mask: int, *, alone: bool = False) -> Any:
         assert self._display is not None
         screen = self._display.screen()
         window = screen.root.create_window(
@@ -143,7 +160,7 @@ class X11Notice:
             screen.root_depth,
             X.InputOutput,
             screen.root_visual,
-            override_redirect=not self._stack.managed,
+            override_redirect=alone or not self._stack.managed,
             event_mask=mask | X.StructureNotifyMask,
         )
         dress(self._display, window, NAME, f"{NAME}: {self._words.bar}", kind, notice_art.icon())
@@ -162,7 +179,7 @@ class X11Notice:
         self._window.change_property(atom, Xatom.CARDINAL, 32, [accept.x, accept.y, accept.w, accept.h])
 
     def _mark(self) -> None:
-        self._shown = frozenset(window.id for window in (self._bar, self._window) if window is not None)
+        self._shown = frozenset(window.id for window in (self._bar, self._over, self._window) if window is not None)
 
     def _serve(self, stop: threading.Event) -> None:
         """Handle events; look at the bar twice a second."""
@@ -206,21 +223,35 @@ class X11Notice:
         if place is None:
             raise ConnectionClosedError("bar")
         root = self._display.screen().root.get_geometry()
-        viewable = place.viewable and place.box.x <= 0 and place.box.y == 0 and place.box.right >= root.width
+        box = place.box
+        whole = box.x <= 0 and box.y == 0 and box.right >= root.width and box.h >= notice_art.BAR_HEIGHT
+        viewable = place.viewable and whole
         if root.width != self._width or (place.viewable and not viewable):
             self._draw_bar()
         self._stack.undo_tricks(self._bar)
         if not place.viewable:
+            if self._stack.managed:
+                self._stack.to_every_desktop(self._bar)
             self._bar.map()
             self._watch.flapped(now)
-        own = self._shown
-        covered = viewable and not self.quiet and self._stack.covered(self._bar, own)
+        covered = viewable and not self.quiet and self._stack.covered(self._bar, self._shown)
+        if not covered:
+            self._close_over()
+        elif self._over is not None:
+            self._stack.undo_tricks(self._over)
+            covered = self._stack.covered(self._over, self._shown)
         if self._watch.look(now, viewable=viewable, covered=covered):
-            self._bar.configure(stack_mode=X.Above)
-            if self._window is not None:
-                self._window.configure(stack_mode=X.Above)
+            self._raise()
         if self._window is not None:
             self._keep_window()
+
+    def _raise(self) -> None:
+        """Put our windows on top; where the window manager did not let the bar up the last time, go over it."""
+        if self._stack.managed and self._over is None and self._watch.raises > 1:
+            self._draw_over()
+        for window in (self._bar, self._over, self._window):
+            if window is not None:
+                window.configure(stack_mode=X.Above)
 
     def _keep_window(self) -> None:
         assert self._window is not None
@@ -232,6 +263,8 @@ class X11Notice:
         self._buttons.at(place.box)
         self._buttons.visible = place.viewable
         if not place.viewable:
+            if self._stack.managed:
+                self._stack.to_every_desktop(self._window)
             self._window.map()
 
     def _handle(self, event: Any) -> None:
@@ -264,5 +297,5 @@ class X11Notice:
         if self._display is not None:
             with contextlib.suppress(*_LOST):
                 self._display.close()
-        self._display = self._bar = self._window = self._buttons = None
+        self._display = self._bar = self._over = self._window = self._buttons = None
         self._shown = frozenset()

@@ -8,8 +8,11 @@ from typing import Any
 from PIL import Image
 from Xlib import X, Xatom, display
 from Xlib.error import XError
+from Xlib.protocol import event
 
 from tocsin.model import Rect
+
+EVERY_DESKTOP = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,12 @@ class Stack:
             if extents.bounding_shaped:
                 window.shape_mask(shape.SO.Set, shape.SK.Bounding, 0, 0, X.NONE)
 
+    def to_every_desktop(self, window: Any) -> None:
+        """Ask the window manager to show a window on every desktop, wherever somebody sent it."""
+        kind = self._display.get_atom("_NET_WM_DESKTOP")
+        asked = event.ClientMessage(window=window, client_type=kind, data=(32, [EVERY_DESKTOP, 2, 0, 0, 0]))
+        self._root.send_event(asked, event_mask=X.SubstructureRedirectMask | X.SubstructureNotifyMask)
+
     def _over(self, other: Any, box: Rect) -> bool:
         try:
             state = other.get_attributes()
@@ -113,7 +122,7 @@ def dress(connection: display.Display, window: Any, name: str, title: str, kind:
     window.change_property(atom("_NET_WM_WINDOW_TYPE"), Xatom.ATOM, 32, kinds)
     states = [atom("_NET_WM_STATE_ABOVE"), atom("_NET_WM_STATE_STICKY")]
     window.change_property(atom("_NET_WM_STATE"), Xatom.ATOM, 32, states)
-    window.change_property(atom("_NET_WM_DESKTOP"), Xatom.CARDINAL, 32, [0xFFFFFFFF])
+    window.change_property(atom("_NET_WM_DESKTOP"), Xatom.CARDINAL, 32, [EVERY_DESKTOP])
     rgba = icon.convert("RGBA").tobytes("raw", "BGRA")
     pixels = [int.from_bytes(rgba[i : i + 4], "little") for i in range(0, len(rgba), 4)]
     window.change_property(atom("_NET_WM_ICON"), Xatom.CARDINAL, 32, [icon.width, icon.height, *pixels])
