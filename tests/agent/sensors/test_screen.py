@@ -111,6 +111,19 @@ def test_a_new_line_is_told_with_its_window_and_only_once(watch, painter, draw):
     assert listener.sensor.picture(line.box).startswith(b"\x89PNG")
 
 
+def test_a_chat_is_the_same_one_after_the_sensor_starts_again(watch, x_server, draw):
+    painter = Painter(x_server)
+    window = painter.window(100, 100, 640, 240, "Chat with Mia")
+    painter.paint(window, draw((20, 40, "how was the game?", "black")))
+    threads = set()
+    for _ in range(2):
+        listener = watch()
+        listener.wait(lambda: "how was the game?" in listener.texts())  # noqa: B023 the wait ends within the loop
+        threads.add(listener.of("how was the game?").thread)
+        listener.sensor.close()
+    assert len(threads) == 1
+
+
 def test_the_agents_own_windows_are_not_read_nor_pictured(watch, painter, draw):
     own: set[int] = set()
     listener = watch(lambda: own)

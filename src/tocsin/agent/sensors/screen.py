@@ -81,7 +81,6 @@ class ScreenSensor:
         self._reading = Reading(reader, self._emit, self._cache)
         self._visible: dict[int, Visible] = {}
         self._patience = Patience()
-        self._salt = secrets.token_bytes(16)
         self._screen: Pixels = np.zeros((0, 0, 4), np.uint8)
         self._lock = threading.Lock()
         self._closed = False
@@ -351,9 +350,10 @@ class ScreenSensor:
     # telling
 
     def _thread_of(self, key: int, app: str, title: str) -> str:
+        """Name a chat alike after a restart, so that what is still on the screen joins its alert; salted when sent."""
         plain = _COUNTER.sub("", title).strip()
         text = f"{key}\0{app}\0{plain}".encode()
-        return hashlib.blake2b(text, digest_size=8, key=self._salt).hexdigest()
+        return hashlib.blake2b(text, digest_size=8).hexdigest()
 
     def _emit(self, batch: Batch, lines: list[Line]) -> None:
         body = TextSeen(tuple(lines), batch.frame)
