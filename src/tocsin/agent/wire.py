@@ -18,7 +18,7 @@ from tocsin.agent.config import AgentError, Config
 from tocsin.evidence.journal import canonical
 from tocsin.evidence.keys import DeviceKey
 
-TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+TIMEOUT = httpx.Timeout(12.0, connect=5.0)
 _LIMITS = httpx.Limits(max_connections=2, max_keepalive_connections=2, keepalive_expiry=120.0)
 
 
