@@ -56,12 +56,13 @@ def open_senses(windows: Callable[[], frozenset[int]], display: str | None) -> S
 def _open_screen(senses: Senses, clock: Clock, excluded: Callable[[], set[int]], name: str) -> None:
     from tocsin.agent.sensors.focus import FocusSensor
     from tocsin.agent.sensors.ocr import OcrError
+    from tocsin.agent.sensors.polling import open_display
     from tocsin.agent.sensors.screen import ScreenSensor
     from tocsin.agent.sensors.x11 import DisplayError, X11Display
 
     try:
         reader = _reader()
-        screen = ScreenSensor(X11Display(name), reader, clock, excluded)
+        screen = ScreenSensor(open_display(name), reader, clock, excluded)
         focus = FocusSensor(X11Display(name), clock, excluded)
     except (DisplayError, OcrError) as problem:
         senses.unsupported.append(("screen", str(problem)))

@@ -67,10 +67,11 @@ def draw() -> Callable[..., Pixels]:
     return draw_
 
 
-def _serve() -> tuple[str, "subprocess.Popen[bytes]"]:
+def _serve(*more_options: str) -> tuple[str, "subprocess.Popen[bytes]"]:
     """Start a bare X server (Xvfb, no window manager) and wait until it takes connections."""
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]
+    command += more_options
     server = subprocess.Popen(command, pass_fds=(write,), stderr=subprocess.DEVNULL)
     os.close(write)
     number = b""

@@ -74,10 +74,15 @@ class X11Display:
 
     # what changed
 
+    @property
+    def tells_damage(self) -> bool:
+        """Whether the server tells what is painted."""
+        return bool(self._display.has_extension("DAMAGE"))
+
     def watch(self) -> None:
         """Ask to be told of painted rectangles, of windows that come, go or move, and of the screen's size."""
         self.follow()
-        if not self._display.has_extension("DAMAGE"):
+        if not self.tells_damage:
             raise DisplayError("The screen's server does not tell what is painted (no DAMAGE extension).")
         from Xlib.ext import damage
 
