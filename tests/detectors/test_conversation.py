@@ -1,6 +1,7 @@
 """A conversation is reported once, again only for more, with the words it rests on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from tocsin.detectors import Conversation, making
@@ -39,8 +40,11 @@ def test_again_only_for_a_new_signal_and_not_at_once() -> None:
         (ME, "add me on telegram"),
     )
     found = run(said)
-    assert [finding.refines for finding in found] == [False, True]
-    assert (found[1].at - found[0].at) >= timedelta(seconds=60)
+    assert [finding.refines for finding in found] == [False, True, True]
+    hasty = [replace(seen, at=said[0].at + timedelta(seconds=3 * n)) for n, seen in enumerate(said)]
+    first, second = run(hasty)
+    assert second.at - first.at >= timedelta(seconds=10)
+    assert {"secrecy", "private-app"} <= {signal.name for signal in second.signals}
 
 
 def test_scrolling_back_does_not_ring_again() -> None:

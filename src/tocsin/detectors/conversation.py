@@ -19,7 +19,7 @@ from tocsin.text.speakers import Layout
 _MAX_THREADS = 256
 _MAX_QUOTES = 12
 _MAX_LINES = 400
-_AGAIN_AFTER = timedelta(seconds=60)
+_AGAIN_AFTER = timedelta(seconds=10)
 _SIGNALS = (
     "age-asked", "age-under-18", "secrecy", "isolation", "private-app", "gift-or-money", "picture-request",
     "live-video-for-pay", "meeting-travel", "adults-near", "exclusivity", "threat",
