@@ -86,3 +86,11 @@ def test_every_line_gets_a_speaker_and_a_header_none() -> None:
         Speaker.UNKNOWN,
     ]
     assert Layout().speakers(TextSeen((Line("12:04"), Line("hello")), None)) == [Speaker.UNKNOWN, Speaker.UNKNOWN]
+
+
+def test_a_mark_in_a_colour_rare_on_its_side_is_nobodys() -> None:
+    layout = Layout()
+    layout.speakers(TextSeen((*(right(f"line {n}", 60 * n) for n in range(8)), left("hi", 20)), FRAME))
+    scroll_bar = Line("4", Rect(770, 300, 9, 14), (241, 241, 241))
+    assert layout.speakers(TextSeen((scroll_bar,), FRAME)) == [Speaker.UNKNOWN]
+    assert layout.speakers(TextSeen((right("4", 400, 20),), FRAME)) == [Speaker.SUBJECT]

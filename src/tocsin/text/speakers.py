@@ -4,6 +4,7 @@ On chat pages the person at the keyboard stands on the right. Lines of one bubbl
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -48,6 +49,7 @@ class Layout:
     right: int | None = None
     fills: dict[tuple[int, int, int], Speaker] = field(default_factory=dict)
     names: dict[str, Speaker] = field(default_factory=dict)
+    counts: Counter[tuple[Speaker, tuple[int, int, int]]] = field(default_factory=Counter)
     current: Speaker = Speaker.UNKNOWN
     current_name: str = ""
 
@@ -66,7 +68,8 @@ class Layout:
     def speakers(self, seen: TextSeen, title: str = "") -> list[Speaker]:
         """Return who speaks each line, in the lines' order, for showing words beside those that a finding rests on.
 
-        Stricter than :meth:`utterances`: where side and colour disagree, as in a page's header, nobody is named.
+        Stricter than :meth:`utterances`: where side and colour disagree, as in a header, or the colour is rare on
+        that side, as that of a scroll bar, nobody is named.
         """
         groups = list(_bubbles(seen.lines))
         boxes = [_union(group) for group in groups]
@@ -77,8 +80,17 @@ class Layout:
             known = self.fills.get(fill) if fill is not None else None
             said = self._utterance(group, box, title)
             speaker = said.speaker if said is not None else Speaker.UNKNOWN
-            told += [Speaker.UNKNOWN if known not in (None, speaker) else speaker] * len(group)
+            if known not in (None, speaker) or (fill is not None and self._is_rare(speaker, fill)):
+                speaker = Speaker.UNKNOWN
+            told += [speaker] * len(group)
         return told
+
+    def _is_rare(self, speaker: Speaker, fill: tuple[int, int, int]) -> bool:
+        """Count a colour for a speaker, and say whether it is rare among that speaker's own."""
+        if (speaker, fill) in self.counts or len(self.counts) < 2 * _EDGES:
+            self.counts[speaker, fill] += 1
+        most = max((count for (who, _), count in self.counts.items() if who is speaker), default=1)
+        return self.counts[speaker, fill] * 5 < most
 
     def _utterance(self, group: Sequence[Line], box: Rect | None, title: str) -> Utterance | None:
         text = " ".join(line.text.strip() for line in group if line.text.strip())
