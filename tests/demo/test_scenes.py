@@ -1,8 +1,8 @@
-"""A private window opens when it is due, once, and closes again."""
+"""The mouse moves and a private window opens when they are due."""
 
 from typing import Any
 
-from tocsin.demo.scenes import PrivateMoments
+from tocsin.demo.scenes import Hand, PrivateMoments
 
 
 def test_a_window_opens_when_it_is_due_and_closes_again() -> None:
@@ -21,3 +21,11 @@ def test_a_window_opens_when_it_is_due_and_closes_again() -> None:
     moments.tick(110)
     moments.tick(200)
     assert done == ["open", "close", "open", "close"]
+
+
+def test_the_mouse_moves_now_and_then() -> None:
+    places: list[tuple[int, int]] = []
+    hand = Hand(lambda x, y: places.append((x, y)), every=20)
+    for elapsed in (0, 19, 20, 21, 41):
+        hand.tick(elapsed)
+    assert len(set(places)) == 2

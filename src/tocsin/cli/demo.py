@@ -95,9 +95,10 @@ def _watch(stage: "Stage", screen: "Console", seconds: int | None) -> None:
     """Show the present code and what has been found until time is up, Ctrl-C, or a part ends by itself."""
     from rich.live import Live
 
-    from tocsin.demo.scenes import PrivateMoments
+    from tocsin.demo.scenes import Hand, PrivateMoments
 
-    begun, moments = time.monotonic(), PrivateMoments(stage.private_window, stage.desktop.end)
+    begun = time.monotonic()
+    scenes = (Hand(stage.desktop.move), PrivateMoments(stage.private_window, stage.desktop.end))
     end = time.monotonic() + seconds if seconds else None
     pause = threading.Event()
     with Live(console=screen, refresh_per_second=2, transient=True) as live:
@@ -105,7 +106,8 @@ def _watch(stage: "Stage", screen: "Console", seconds: int | None) -> None:
             for name, child in (("hub", stage.hub), ("agent", stage.agent)):
                 if child is not None and child.poll() is not None:
                     raise RuntimeError(f"the {name} ended by itself; its last words are in {stage.data / name}.log")
-            moments.tick(time.monotonic() - begun)
+            for scene in scenes:
+                scene.tick(time.monotonic() - begun)
             live.update(_line(stage))
             pause.wait(0.5)
 

@@ -71,9 +71,11 @@ def prepare(data: Path, folder: Path | None = None, template_name: str = "uk-shp
     try:
         administrator, admin = _first(hub)
         officer, who = _invited(hub, admin, "Officer 17", "officer", "officer@unit.example")
-        supervisor, _ = _invited(hub, admin, "Supervisor 4", "supervisor", "supervisor@unit.example")
+        supervisor, second = _invited(hub, admin, "Supervisor 4", "supervisor", "supervisor@unit.example")
         with hub.store.session() as session:
             session.get_one(Person, who.id).age_recipient = recipient
+            session.get_one(Person, who.id).on_call = 1
+            session.get_one(Person, second.id).on_call = 2
             record = orders.add(session, who, signed, hub.clock.now())
             token = enrolment.issue_token(session, record, who.id, hub.clock.now())
     finally:

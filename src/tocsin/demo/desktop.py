@@ -108,20 +108,23 @@ class Desktop:
         """Close a program that was started here."""
         self._processes.stop(program)
 
+    def move(self, x: int, y: int) -> None:
+        """Move the mouse to a point, as a hand would, through XTEST."""
+        self._input(("MotionNotify", 0, x, y))
+
     def click(self, x: int, y: int) -> None:
         """Press and release the first mouse button at a point, as a hand would, through XTEST."""
+        self._input(("MotionNotify", 0, x, y), ("ButtonPress", 1, 0, 0), ("ButtonRelease", 1, 0, 0))
+
+    def _input(self, *events: tuple[str, int, int, int]) -> None:
         from Xlib import X
         from Xlib.display import Display
         from Xlib.ext import xtest
 
         connection = Display(self.display)
         try:
-            for event, detail, px, py in (
-                (X.MotionNotify, 0, x, y),
-                (X.ButtonPress, 1, 0, 0),
-                (X.ButtonRelease, 1, 0, 0),
-            ):
-                xtest.fake_input(connection, event, detail, x=px, y=py)
+            for event, detail, x, y in events:
+                xtest.fake_input(connection, getattr(X, event), detail, x=x, y=y)
                 connection.sync()
         finally:
             connection.close()

@@ -1,4 +1,4 @@
-"""What happens on the virtual desktop beside the chat: now and then somebody opens a private window for a moment."""
+"""What happens on the virtual desktop beside the chat: a hand on the mouse, and a private window for a moment."""
 
 import subprocess
 from collections.abc import Callable
@@ -32,3 +32,16 @@ class PrivateMoments:
         elif self._window is None and elapsed >= self._next:
             self._window = self._open()
             self._until, self._next = elapsed + self._stays, elapsed + self._every
+
+
+class Hand:
+    """Moves the mouse a little every ``every`` seconds, as somebody at the desk would; driven by :meth:`tick`."""
+
+    def __init__(self, move: Callable[[int, int], object], *, every: float = 20.0) -> None:
+        self._move, self._every, self._next = move, every, every
+
+    def tick(self, elapsed: float) -> None:
+        """Do what is due ``elapsed`` seconds after the beginning."""
+        if elapsed >= self._next:
+            self._next = elapsed + self._every
+            self._move(600 + int(elapsed) % 40, 400)
