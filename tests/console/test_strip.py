@@ -59,3 +59,8 @@ def test_entries_read_as_sentences():
     assert line.text == "Records that could not be kept were counted: disk full; 2 finding."
     assert strip.line_of("degraded", AT, {"step": "pictures-off"}).text.endswith("pictures are not looked at.")
     assert strip.line_of("notice", AT, {"state": "declined"}).text == "The notice was declined."
+
+
+def test_an_agent_that_runs_as_root_is_said_plainly() -> None:
+    line = strip.line_of("warning", AT, {"what": "runs-as-root", "count": 1})
+    assert line.text == "The agent runs as the computer's administrator."

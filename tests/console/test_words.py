@@ -63,3 +63,8 @@ def test_sizes_and_confidences_are_plain():
     assert words.confidence(0.91) == "0.91 (high)"
     assert words.category("something-new") == "something new"
     assert set(CATEGORIES) == {str(c) for c in Category}
+
+
+def test_talk_of_meeting_a_child_is_in_the_title():
+    found = words.title("grooming-signal", ["age-under-18", "secrecy", "meeting-travel"])
+    assert found == "Talk of meeting someone who says they are under 18: for review"

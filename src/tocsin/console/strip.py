@@ -168,6 +168,8 @@ def _text(row: Stretch, found: Sequence[datetime] = ()) -> str:
         return f"{sentence} {words.STEPS.get(row.code, row.code)}."
     if row.kind in ("notice", "order"):
         return f"{sentence} {row.code.replace('-', ' ') or 'not stated'}."
+    if row.kind == "warning" and row.code == "runs-as-root":
+        return "The agent runs as the computer's administrator."
     if row.kind in ("stop", "gap", "warning", "dead-letter"):
         counts = ", ".join(f"{n} {kind}" for kind, n in row.counts.items())
         extra = "; ".join(part for part in (row.code.replace("-", " "), counts) if part)

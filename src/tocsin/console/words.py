@@ -104,6 +104,8 @@ _CATEGORY_TITLES: Final[Mapping[str, str]] = MappingProxyType(
 def title(category: str, signals: Iterable[str]) -> str:
     """Return an alert's title, which says what was seen and that a person reviews it."""
     names = set(signals)
+    if category == "grooming-signal" and {"age-under-18", "meeting-travel"} <= names:
+        return "Talk of meeting someone who says they are under 18: for review"
     for name, words in (*_TITLES, *_CONTACT):
         if name in names and (category == "condition-observation") == ((name, words) in _TITLES):
             return words

@@ -69,18 +69,18 @@ function showWords(thread, places) {
   for (const place of places) {
     const where = [place.app, place.title && `“${place.title}”`].filter(Boolean).join(", ");
     if (where) thread.append(element("p", "where", where));
+    const whys = [...new Set(place.whys)];
+    if (whys.length) {
+      const why = element("p", "because");
+      why.append(element("b", "", "Why it was reported: "), element("span", "words", whys.at(-1)));
+      thread.append(why);
+    }
     for (const line of place.lines) {
       const row = element("div", line.hit ? "msg hit" : "msg");
       row.append(line.at ? timeElement(line.at, "clock") : element("span", "speaker", ""));
       row.append(element("span", "speaker", SPEAKERS[line.speaker]));
       row.append(marked(line.text, line.spans));
       thread.append(row);
-    }
-    const whys = [...new Set(place.whys)];
-    if (whys.length) {
-      const why = element("p", "note");
-      why.append(element("b", "", "Why the detector reported it: "), element("span", "words", whys.at(-1)));
-      thread.append(why);
     }
   }
 }
@@ -210,9 +210,11 @@ async function unlockFrom(box, form) {
 
 const veilWanted = () => { try { return localStorage.getItem("tocsin.veil") !== "off"; } catch { return true; } };
 let ready = false;
+let asked = false;
 function once() {
   if (ready) return;
   ready = true;
+  document.addEventListener("submit", (event) => { if (event.target.matches?.("#words form[action$='/consult']")) asked = true; });
   keyring.onLock(() => {
     const box = document.getElementById("evidence");
     if (!box) return;
@@ -247,4 +249,6 @@ export function startEvidence() {
   }
   if (keyring.isUnlocked()) openAll(box);
   else offerUnlock(box);
+  if (asked) document.getElementById("words").scrollIntoView({ block: "start" });
+  asked = false;
 }
