@@ -62,3 +62,9 @@ def test_one_module_opens_connections():
 def test_indicators_and_the_pages_for_people_are_shipped():
     assert (REPO / "docs" / "agent.md").exists()
     assert "legitimate" in (REPO / "docs" / "agent-indicators.md").read_text()
+
+
+def test_it_serves_nothing_to_other_programs():
+    listens = re.compile(r"\.bind\(|socket\.socket|HTTPServer|socketserver|start_server|uvicorn|dbus", re.I)
+    for path in AGENT:
+        assert not listens.search(path.read_text()), path

@@ -79,6 +79,9 @@ def watch(event, args):
     if event == "socket.connect":
         with open(os.environ["DATA"] + "/../connections.txt", "a") as file:
             file.write(repr(args[1]) + "\\n")
+    if event == "socket.bind":
+        with open(os.environ["DATA"] + "/../connections.txt", "a") as file:
+            file.write("serves at " + repr(args[1]) + "\\n")
     if event in ("socket.getaddrinfo", "socket.gethostbyname"):
         with open(os.environ["DATA"] + "/../connections.txt", "a") as file:
             file.write("resolve " + repr(args[0]) + "\\n")

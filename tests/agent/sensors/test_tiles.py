@@ -34,6 +34,24 @@ def test_any_one_pixel_changes_exactly_its_tile(screen, y, x):
     assert tile.h <= 64
 
 
+def test_one_line_of_44_and_a_small_picture_are_noticed(draw):
+    lines = [(40, 20 + 24 * n, f"line {n} of an ordinary page about the garden", "black") for n in range(44)]
+    page = draw(*lines, size=(1920, 1080))
+    before, line = tile_hashes(page), page.copy()
+    line[736:764, :640] = draw((40, 4, "line 30 of an unusual page about the garden", "black"), size=(640, 28))
+    changed = changed_tiles(before, tile_hashes(line), 1920, 1080)
+    assert changed
+    assert all(tile.y + tile.h > 700 and tile.y < 770 for tile in changed)
+    picture = page.copy()
+    picture[500:628, 1500:1628] = np.random.default_rng(2).integers(0, 255, (128, 128, 4), dtype=np.uint8)
+    (x, y), changed = (1500, 500), changed_tiles(before, tile_hashes(picture), 1920, 1080)
+    assert min(tile.x for tile in changed) <= x
+    assert max(tile.right for tile in changed) >= x + 128
+    assert min(tile.y for tile in changed) <= y
+    assert max(tile.bottom for tile in changed) >= y + 128
+    assert sum(tile.w * tile.h for tile in changed) < 0.03 * 1920 * 1080
+
+
 def test_swapped_pixels_are_noticed(screen):
     after = screen.copy()
     after[5, 5], after[5, 6] = screen[5, 6].copy(), screen[5, 5].copy()
