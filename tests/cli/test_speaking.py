@@ -40,3 +40,9 @@ def test_files_that_cannot_be_taken_are_refused(tmp_path):
         must_be_new(path)
     with pytest.raises(Failure, match="folder"):
         must_be_new(tmp_path / "no" / "f")
+
+
+def test_an_error_of_the_system_names_the_file_and_no_number():
+    problem = FileNotFoundError(2, "No such file or directory", "/srv/tocsin")
+    assert Failure(problem).message == "/srv/tocsin cannot be used: No such file or directory."
+    assert Failure(OSError("odd")).message == "odd"

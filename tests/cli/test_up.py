@@ -91,7 +91,9 @@ def test_loopback_is_told_from_the_rest() -> None:
 def test_half_of_tls_or_a_broken_certificate_is_refused(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     data = ("--data", tmp_path / "hub")
     assert said(*data, "--tls-cert", certificate[0])[0] == 2
-    assert said(*data, "--tls-cert", certificate[1], "--tls-key", certificate[0])[0] == 2
+    code, words = said(*data, "--tls-cert", certificate[1], "--tls-key", certificate[0])
+    assert code == 2
+    assert "not a certificate and its own private key" in words
     assert said(*data, "--tls-cert", tmp_path / "none", "--tls-key", certificate[1])[0] == 2
 
 

@@ -47,7 +47,7 @@ def command(data: Path | None, port: int, seconds: int | None) -> None:
     except KeyboardInterrupt:
         screen.print("\nStopped.")
     except (DesktopError, AgentError, TimeoutError, RuntimeError, OSError) as problem:
-        raise Failure(str(problem)) from problem
+        raise Failure(problem) from problem
 
 
 def _set(stage: "Stage", screen: "Console") -> None:

@@ -13,7 +13,10 @@ class Failure(click.ClickException):
     exit_code = 2
 
     def __init__(self, error: Exception | str) -> None:
-        super().__init__(str(error))
+        if isinstance(error, OSError) and error.strerror and error.filename is not None:
+            super().__init__(f"{error.filename} cannot be used: {error.strerror}.")
+        else:
+            super().__init__(str(error))
 
 
 def line(value: dict[str, Any]) -> None:

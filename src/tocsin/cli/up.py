@@ -87,7 +87,12 @@ def check(settings: "HubSettings") -> None:
     if settings.tls_cert is not None and settings.tls_key is not None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
-        except (OSError, ssl.SSLError) as error:
+        except ssl.SSLError as error:
+            raise Failure(
+                f"{settings.tls_cert} and {settings.tls_key} are not a certificate and its own private key, both in "
+                "PEM without a passphrase."
+            ) from error
+        except OSError as error:
             raise Failure(f"The certificate or its key cannot be used: {error.strerror or error}.") from error
     elif not is_loopback(settings.host):
         raise Failure(
