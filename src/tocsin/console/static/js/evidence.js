@@ -76,6 +76,7 @@ function showWords(thread, places) {
       thread.append(why);
     }
     for (const line of place.lines) {
+      if (!line.hit && line.speaker === "unknown" && [...line.text.trim()].length < 2) continue; // a scroll bar read as a digit
       const row = element("div", line.hit ? "msg hit" : "msg");
       row.append(line.at ? timeElement(line.at, "clock") : element("span", "speaker", ""));
       row.append(element("span", "speaker", SPEAKERS[line.speaker]));
