@@ -143,28 +143,29 @@ class Desktop:
 
     def windows(self) -> list[tuple[str, int, int, int, int]]:
         """Return (title, x, y, width, height) of every visible top-level window."""
-        found = []
-        for window, root in self._visible():
-            shape = window.get_geometry()
-            where = root.translate_coords(window, 0, 0)
-            found.append((str(window.get_wm_name() or ""), where.x, where.y, shape.width, shape.height))
-        return found
+
+        def shape(window: Any, root: Any) -> tuple[str, int, int, int, int]:
+            size, where = window.get_geometry(), root.translate_coords(window, 0, 0)
+            return (str(window.get_wm_name() or ""), where.x, where.y, size.width, size.height)
+
+        return list(self._ask_windows(shape))
 
     def published(self, name: str) -> tuple[int, int] | None:
         """Return the middle, on the screen, of a rectangle that some visible window publishes as a property."""
         from Xlib import X
 
-        for window, root in self._visible():
-            atom = window.display.get_atom(name)
-            box = window.get_property(atom, X.AnyPropertyType, 0, 4)
-            if box is not None and len(box.value) == 4:
-                x, y, w, h = box.value
-                where = root.translate_coords(window, x + w // 2, y + h // 2)
-                return int(where.x), int(where.y)
-        return None
+        def middle(window: Any, root: Any) -> tuple[int, int] | None:
+            box = window.get_property(window.display.get_atom(name), X.AnyPropertyType, 0, 4)
+            if box is None or len(box.value) != 4:
+                return None
+            x, y, w, h = box.value
+            where = root.translate_coords(window, x + w // 2, y + h // 2)
+            return int(where.x), int(where.y)
 
-    def _visible(self) -> Iterator[tuple[Any, Any]]:
-        """Yield (window, root) of every visible top-level window; one that vanishes meanwhile is passed over."""
+        return next((place for place in self._ask_windows(middle) if place is not None), None)
+
+    def _ask_windows(self, question: Callable[[Any, Any], T]) -> Iterator[T]:
+        """Yield an answer of every visible top-level window; one that vanishes while asked is passed over."""
         from Xlib import X, error
         from Xlib.display import Display
 
@@ -174,7 +175,8 @@ class Desktop:
             for window in root.query_tree().children:
                 with contextlib.suppress(error.XError):
                     if window.get_attributes().map_state == X.IsViewable:
-                        yield window, root
+                        answer = question(window, root)
+                        yield answer
         finally:
             connection.close()
 
