@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tocsin.console import strip, words
 from tocsin.console.visit import Visit
 from tocsin.hub import alerts, timeline, visibility
-from tocsin.hub.store.schema import Alert, AlertEvent, Consultation, EvidenceRecord, FindingRecord, OrderRecord
+from tocsin.hub.store.schema import Alert, AlertEvent, Consultation, EvidenceRecord, FindingRecord, OrderRecord, Person
 from tocsin.model import Category, ReviewVerdict
 
 FINDINGS_SHOWN: Final = 20
@@ -80,6 +80,7 @@ class Detail:
     pending: int
     pictures_kept: bool
     pictures_allowed: bool
+    colleagues: list[Person]
     items: list[dict[str, Any]] = field(default_factory=list)
     categories: tuple[str, ...] = tuple(Category)
 
@@ -109,6 +110,7 @@ def detail_of(
         pending=sum(record.status == "pending" for record in evidence),
         pictures_kept=any("picture" in record.kinds for record in evidence),
         pictures_allowed=order is not None and _allows_pictures(order),
+        colleagues=[each for each in alerts.ladder(session, alert.unit_id) if each.id != at.who.id],
         items=_items(session, given, findings),
     )
     return detail, _strip(session, at, alert)

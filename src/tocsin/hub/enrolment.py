@@ -13,7 +13,12 @@ from sqlalchemy.orm import Session
 from tocsin.evidence.journal import canonical
 from tocsin.evidence.keys import unbase64, verify_signature
 from tocsin.hub import audit
+from tocsin.hub.consultation import clean_reason
+from tocsin.hub.events import Event
+from tocsin.hub.hub import Hub
 from tocsin.hub.refusals import Refused
+from tocsin.hub.sessions import Who
+from tocsin.hub.store import after_commit
 from tocsin.hub.store.schema import Device, OrderRecord, Token
 from tocsin.orders import OrderError, SignedOrder, verify
 
@@ -153,3 +158,16 @@ def _check_label(signed: SignedOrder, label: str) -> None:
 
 def _hash(token: str) -> str:
     return sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def remove(session: Session, hub: Hub, who: Who, device: Device, reason: str, now: datetime) -> None:
+    """Stop taking anything from a device; its journal stays. It is told so when it next reports.
+
+    Raises Refused for a reason that says nothing.
+    """
+    said = clean_reason(reason)
+    device.status, device.silent_since = "removed", None
+    name, detail = f"device:{device.id}", {"act": "removed"}
+    audit.record(session, who.id, audit.CONFIGURATION, name, said, device.order_id, detail, at=now)
+    event = Event("device", device.id, device.subject.unit_id, {"status": "removed", "state": ""})
+    after_commit(session, lambda: hub.bus.publish(event))

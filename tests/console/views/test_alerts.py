@@ -124,3 +124,12 @@ def test_long_lists_come_in_pages(site):
     second = rows(site.get("ines", older.replace("&amp;", "&")))
     assert len(second) == 6
     assert not set(second) & set(rows(first))
+
+
+def test_an_alert_is_given_to_a_named_colleague(site, words_of):
+    path = site.alert("top")
+    assert "Give it to a colleague" in words_of(site.get("ines", path))
+    marek = site.seeded.people["marek"].id
+    site.post("ines", f"{path}/assign", {"to": marek})
+    assert alert(site, "top").assigned_to == marek
+    assert site.post("ines", f"{path}/assign", {"to": "nobody"}).status_code == 422

@@ -21,3 +21,13 @@ def test_another_units_device_does_not_exist(site):
 
 def test_an_empty_list_teaches(site, words_of):
     assert "make an enrolment token" in words_of(site.get("tom", "/devices"))
+
+
+def test_a_supervisor_takes_a_device_out_with_a_reason(site, words_of):
+    path = site.device("laptop D-5")
+    assert "Take this device out" not in words_of(site.get("ines", path))
+    assert site.post("ines", f"{path}/remove", {"reason": "Sold, and handed over."}).status_code == 403
+    assert site.post("ruth", f"{path}/remove", {"reason": "x"}).status_code == 422
+    assert "Take this device out" in words_of(site.get("ruth", path))
+    site.post("ruth", f"{path}/remove", {"reason": "Sold, and handed over."})
+    assert "laptop D-5" not in site.get("ines", "/devices").text

@@ -26,6 +26,7 @@ Text = Annotated[str, Form(max_length=4000)]
 
 _SAID = {
     "acknowledged": "You have it. It no longer escalates.",
+    "assigned": "Given to your colleague, who finds it under Mine.",
     "escalated": "It went to the next person.",
     "closed": "Closed, with your verdict.",
     "reopened": "Open again, and yours.",
@@ -77,6 +78,12 @@ def acknowledge(at: At, alert_id: str) -> Response:
 def escalate(at: At, alert_id: str, reason: Text) -> Response:
     """Hand the alert to the next person."""
     return _act(at, alert_id, "escalated", lambda s, a: alerts.escalate(s, at.hub, a, at.person(s), at.now, reason))
+
+
+@router.post("/alerts/{alert_id}/assign")
+def assign(at: At, alert_id: str, to: Text) -> Response:
+    """Give the alert to a colleague of the unit."""
+    return _act(at, alert_id, "assigned", lambda s, a: alerts.assign(s, at.hub, a, at.person(s), at.now, to))
 
 
 @router.post("/alerts/{alert_id}/close")

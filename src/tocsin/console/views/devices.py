@@ -3,21 +3,23 @@
 from datetime import timedelta
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from tocsin.console import strip
+from tocsin.console import pages, strip
 from tocsin.console.device_rows import DeviceRow
 from tocsin.console.journal import notable_of
 from tocsin.console.visit import UNIT, Visit, visit
-from tocsin.hub import timeline, visibility
+from tocsin.hub import enrolment, timeline, visibility
+from tocsin.hub.refusals import Refused
 from tocsin.hub.store.schema import Alert, Device, OrderRecord
 
 router = APIRouter(include_in_schema=False)
 
 NOTABLE_DAYS: Final = 14
 At = Annotated[Visit, Depends(visit(*UNIT))]
+Supervisor = Annotated[Visit, Depends(visit("supervisor"))]
 _URGENT: Final = ("silent", "stopped", "blind", "unsupported", "degraded")
 
 
@@ -34,6 +36,24 @@ def listed(at: At) -> Response:
 @router.get("/devices/{device_id}")
 def one(at: At, device_id: str) -> Response:
     """Show one device: health, the last six hours, what was noted."""
+    return _page(at, device_id)
+
+
+@router.post("/devices/{device_id}/remove")
+def remove(at: Supervisor, device_id: str, reason: Annotated[str, Form(max_length=500)]) -> Response:
+    """Take a device out: nothing more is taken from it, and its silence no longer rings."""
+    try:
+        with at.hub.store.session() as session:
+            device = visibility.device(session, at.who, device_id)
+            enrolment.remove(session, at.hub, at.who, device, reason, at.now)
+    except Refused as refused:
+        if refused.status not in (409, 422):
+            raise
+        return _page(at, device_id, refused.status, str(refused))
+    return pages.go(f"/devices/{device_id}")
+
+
+def _page(at: Visit, device_id: str, status: int = 200, error: str = "") -> Response:
     with at.hub.store.reading() as session:
         device = visibility.device(session, at.who, device_id)
         order = session.get(OrderRecord, device.order_id)
@@ -41,11 +61,12 @@ def one(at: At, device_id: str) -> Response:
         return at.page(
             session,
             "device.html",
+            status=status,
             device=DeviceRow.of(device),
             order_reference=order.reference if order else "–",
             notable=notable_of(session, visibility.journal(at.who), device.id, since),
             strip=_recent(session, at, device.id),
-            error="",
+            error=error,
             said="",
         )
 

@@ -7,12 +7,9 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from tocsin.evidence.keys import fingerprint
-from tocsin.hub import audit, visibility
-from tocsin.hub.consultation import clean_reason
-from tocsin.hub.events import Event
+from tocsin.hub import enrolment, visibility
 from tocsin.hub.hub import Hub, of_request
 from tocsin.hub.sessions import Who, require
-from tocsin.hub.store import after_commit
 from tocsin.hub.store.schema import Device
 from tocsin.model import utc_text
 
@@ -53,20 +50,7 @@ def remove_device(
     with hub.store.session() as session:
         now = hub.clock.now()
         device = visibility.device(session, who, device_id)
-        reason = clean_reason(asked.reason)
-        device.status, device.silent_since = "removed", None
-        audit.record(
-            session,
-            who.id,
-            audit.CONFIGURATION,
-            f"device:{device.id}",
-            reason,
-            device.order_id,
-            {"act": "removed"},
-            at=now,
-        )
-        event = Event("device", device.id, device.subject.unit_id, {"status": "removed", "state": ""})
-        after_commit(session, lambda: hub.bus.publish(event))
+        enrolment.remove(session, hub, who, device, asked.reason, now)
         return describe(device, now)
 
 
