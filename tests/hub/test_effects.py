@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from tocsin.hub.store.schema import Alert, AlertEvent, AuditEntry, Device
+from tocsin.hub.store.schema import Alert, AlertEvent, AuditEntry, Device, OrderRecord
 
 
 def rung(hub) -> list[tuple[list[str], int]]:
@@ -50,7 +50,6 @@ def test_what_is_missing_rings_as_not_observed(hub, device, kind, body, signal, 
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
-        ("stop", {"reason": "order-ended"}),
         ("stop", {"reason": "signal"}),
         ("notice", {"state": "accepted"}),
         ("notice", {"state": "covered"}),
@@ -62,6 +61,17 @@ def test_what_is_missing_rings_as_not_observed(hub, device, kind, body, signal, 
 def test_what_is_in_order_does_not_ring(hub, device, kind, body) -> None:
     assert device.send(device.entry(kind, body)).status == 200
     assert rung(hub) == []
+
+
+def test_an_end_of_the_order_rings_only_where_the_order_has_not_ended(hub, device, held, clock) -> None:
+    with hub.store.session() as session:
+        session.get_one(OrderRecord, held.order_id).discharged_at = clock.now()
+    device.send(device.entry("stop", {"reason": "order-ended"}))
+    assert rung(hub) == []
+    with hub.store.session() as session:
+        session.get_one(OrderRecord, held.order_id).discharged_at = None
+    device.send(device.entry("stop", {"reason": "order-ended"}))
+    assert rung(hub) == [(["agent-removed"], 3)]
 
 
 def test_a_heartbeat_is_the_devices_health(hub, device, clock) -> None:

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from tocsin import orders as law
-from tocsin.hub import configuration, orders, visibility
+from tocsin.hub import configuration, enrolment, orders, visibility
 from tocsin.hub.refusals import Refused
-from tocsin.hub.store.schema import OrderRecord, Subject
+from tocsin.hub.store.schema import Device, OrderRecord, Subject
 
 
 def example(authority: bytes, **changes: str) -> str:
@@ -69,6 +69,33 @@ def test_a_variation_supersedes_the_order_it_names(hub, who, held, authority):
         assert orders.status(older, hub.clock.now()) == "superseded"
     with pytest.raises(Refused, match="not an open order"):
         add(hub, by, example(authority, id="VARIED-2", replaces="FIRST"))
+
+
+def test_a_device_is_followed_to_its_varied_order_and_offered_the_next(hub, who, held, device, authority):
+    by = who()
+    reference = law.verify(held.signed).order.id
+    subject = law.verify(held.signed).order.subject
+    with hub.store.session() as session:
+        session.get_one(Subject, held.subject_id).reference = subject
+        session.get_one(Subject, held.subject_id).unit_id = by.unit_id
+    second = add(hub, by, example(authority, id="SECOND", replaces=reference))
+    third = add(hub, by, example(authority, id="THIRD", replaces="SECOND"))
+    stranger = add(hub, by, example(authority, id="ASIDE"))
+
+    def offered():
+        with hub.store.reading() as session:
+            return enrolment.order_for(session, session.get_one(Device, device.id), hub.clock.now())
+
+    assert offered()["successor"] == second.signed
+    device.send(device.entry("order", {"state": "varied", "digest": second.digest}))
+    assert (offered()["order"], offered()["successor"]) == (second.signed, third.signed)
+    for digest in (stranger.digest, held.signed, "\0", 5, None):
+        device.send(device.entry("order", {"state": "in-force", "digest": digest}))
+    assert offered()["order"] == second.signed
+    device.send(device.entry("order", {"state": "in-force", "digest": third.digest}))
+    assert (offered()["order"], offered()["status"]) == (third.signed, "in-force")
+    with hub.store.reading() as session:
+        assert orders.runs_on(session, held.order_id, hub.clock.now())
 
 
 def test_discharge_needs_a_reason_and_happens_once(hub, who, held, clock):

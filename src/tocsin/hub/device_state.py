@@ -14,6 +14,7 @@ from tocsin.model import utc_text
 
 _TABLE = cast(Table, Device.__table__)
 _KEPT = [
+    "order_id",
     "software",
     "platform",
     "status",

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from tocsin.evidence.journal import Head, clock_drift
-from tocsin.hub import bodies, ringing
+from tocsin.hub import bodies, orders, ringing
 from tocsin.hub.device_state import DeviceState
 from tocsin.hub.events import Event
 from tocsin.hub.hub import Hub
@@ -44,8 +44,12 @@ STOPS: Final[dict[str, Row]] = {
 }
 """Stops that ring at once, each with its own words."""
 UNKNOWN_STOP: Final = Row("agent-removed", 3, "The agent stopped for a reason that this hub does not know.")
+EARLY_STOP: Final = Row(
+    "agent-removed", 3, "The agent stopped as if the order had ended; by the hub's clock and record it has not."
+)
 QUIET_STOPS: Final = frozenset({"order-ended", "signal"})
-"""*order-ended* never rings; *signal* (power-off, restart) rings only if it lasts."""
+"""*order-ended* rings only where the order has not ended (a clock set ahead); *signal* (power-off, restart) rings only
+if it lasts."""
 
 NOTICES: Final[dict[str, Row]] = {
     "declined": Row("notice-refused", 4, "The notice was declined."),
@@ -152,7 +156,9 @@ def _stop(session: Session, hub: Hub, device: DeviceState, entry: Entry, now: da
     reason = bodies.code(entry.body, "reason")
     device.status = "stopped"
     device.health = device.health | {"stopped": reason, "state": "stopped"}
-    if reason not in QUIET_STOPS:
+    if reason == "order-ended" and orders.runs_on(session, device.order_id, now):
+        ring(session, hub, device, EARLY_STOP, now)
+    elif reason not in QUIET_STOPS:
         ring(session, hub, device, STOPS.get(reason, UNKNOWN_STOP), now, at=parse_utc(entry.at))
     announce_device(session, hub, device)
 
@@ -167,6 +173,16 @@ def _notice(session: Session, hub: Hub, device: DeviceState, entry: Entry, now: 
         if alert is not None:
             ringing.note(session, alert, "recovered", now, f"The notice is {state}.")
             ringing.announce(session, hub, alert, "recovered")
+
+
+def _order(session: Session, hub: Hub, device: DeviceState, entry: Entry, _now: datetime) -> None:
+    """Follow the device to a varied order: its alerts cite that one's clauses, and its next change is offered."""
+    if bodies.code(entry.body, "state") == "ended":
+        return
+    order = orders.later(session, device.order_id, str(entry.body.get("digest", "")))
+    if order is not None:
+        device.order_id = order.id
+        announce_device(session, hub, device)
 
 
 def _finding(session: Session, hub: Hub, device: DeviceState, entry: Entry, now: datetime) -> None:
@@ -207,6 +223,7 @@ _EFFECTS: Final[dict[str, Callable[[Session, Hub, DeviceState, Entry, datetime],
     EntryKind.START: _start,
     EntryKind.STOP: _stop,
     EntryKind.NOTICE: _notice,
+    EntryKind.ORDER: _order,
     EntryKind.FINDING: _finding,
     EntryKind.GAP: _gap,
     EntryKind.CLOCK: _clock,

@@ -4,7 +4,7 @@ The first order of a subject makes the subject, in the unit of whoever adds it.
 """
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
@@ -18,6 +18,8 @@ from tocsin.orders import OrderError, SignedOrder, verify
 
 LONGEST: Final = 512 * 1024
 """Largest signed order taken in, in characters."""
+_MOST_VARIED: Final = 50
+_CLOCKS_DIFFER: Final = timedelta(minutes=10)
 
 
 def add(session: Session, who: Who, signed: str, now: datetime) -> OrderRecord:
@@ -79,6 +81,28 @@ def status(order: OrderRecord, now: datetime) -> str:
     if now < order.valid_from:
         return "not-yet"
     return "in-force" if now < order.valid_until else "ended"
+
+
+def runs_on(session: Session, order_id: str, now: datetime) -> bool:
+    """Say whether an order, or the newest that replaces it, stays in force for longer than clocks may differ."""
+    line = _line(session, order_id)
+    newest = line[-1] if line else None
+    return newest is not None and status(newest, now) == "in-force" and newest.valid_until - now > _CLOCKS_DIFFER
+
+
+def later(session: Session, order_id: str, digest: str) -> OrderRecord | None:
+    """Return the order of this digest among those that replaced an order, one after the other."""
+    return next((order for order in _line(session, order_id)[1:] if order.digest == digest), None)
+
+
+def _line(session: Session, order_id: str) -> list[OrderRecord]:
+    """Return an order and those that replaced it, oldest first."""
+    found: list[OrderRecord] = []
+    order = session.get(OrderRecord, order_id)
+    while order is not None and len(found) < _MOST_VARIED:
+        found.append(order)
+        order = session.get(OrderRecord, order.superseded_by) if order.superseded_by else None
+    return found
 
 
 def _verify(session: Session, signed: str) -> SignedOrder:
