@@ -2,7 +2,11 @@ import json
 
 from click.testing import CliRunner
 
+from tocsin.agent import config as configs
+from tocsin.agent.config import Config, Folders
+from tocsin.agent.ledger import Ledger
 from tocsin.cli.agent import command
+from tocsin.model import Entry
 
 
 def run(*argv, stdin=""):
@@ -21,13 +25,34 @@ def test_an_unenrolled_computer_is_told_how_to_enrol(tmp_path):
         done = run(name, "--data", str(tmp_path))
         assert done.exit_code == 2
         assert "tocsin agent enrol" in done.output
-    assert run("unenrol", "--yes", "--data", str(tmp_path)).exit_code == 2
+    done = run("unenrol", "--data", str(tmp_path))
+    assert done.exit_code == 2
+    assert "not enrolled" in done.output
+    assert "[y/N]" not in done.output
 
 
 def test_removal_asks_first(tmp_path):
-    done = run("unenrol", "--data", str(tmp_path), stdin="n\n")
-    assert done.exit_code == 1
-    assert "will be told" in done.output
+    config = Config("https://hub.example:8420", "d", "k", "u", 15.0, "", (), "00", "laptop")
+    configs.save(Folders(tmp_path), config)
+    for answer in ("n\n", ""):
+        done = run("unenrol", "--data", str(tmp_path), stdin=answer)
+        assert done.exit_code == 2
+        assert "will be told" in done.output
+        assert "Nothing was removed." in done.output
+    assert Folders(tmp_path).config.exists()
+
+
+def test_the_ledger_fits_a_terminal(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    entry = Entry("d", 1, "2026-11-22T20:01:33.591Z", 1, "b", "finding", {}, "", "")
+    Folders(tmp_path).data.mkdir(exist_ok=True)
+    configs.save(Folders(tmp_path), Config("https://hub.example:8420", "d", "k", "u", 15.0, "", (), "00", "laptop"))
+    book = Ledger(Folders(tmp_path).ledger)
+    book.sent([entry])
+    book.close()
+    done = run("ledger", "--data", str(tmp_path))
+    assert done.exit_code == 0
+    assert done.output.count("2026-11-22 20:01:33") == 3
 
 
 def test_a_bad_order_or_hub_is_one_sentence_and_exit_2(tmp_path):

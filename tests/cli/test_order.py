@@ -149,3 +149,11 @@ def test_the_schema_is_printed(run):
 @pytest.mark.parametrize("name", [None, *command.commands])
 def test_help_has_an_example(run, name):
     assert "Example:" in run(*([name] if name else []), "--help").output
+
+
+def test_a_document_given_to_verify_is_told_from_a_broken_order(tmp_path):
+    document = tmp_path / "order.yaml"
+    document.write_text("schema: tocsin/order@1\n")
+    done = CliRunner().invoke(command, ["verify", str(document)])
+    assert done.exit_code == 2
+    assert "not a signed order" in done.output

@@ -15,7 +15,7 @@ _DATA = click.option(
 )
 
 
-@click.group()
+@click.group(epilog="Example:  tocsin agent status")
 def command() -> None:
     """Enrol and run the agent on a supervised computer, openly and under a signed order."""
 
@@ -23,7 +23,13 @@ def command() -> None:
 @command.command(epilog="Example:  tocsin agent enrol --hub https://hub.example:8420 --token T --order order.json")
 @click.option("--hub", required=True, help="The hub's address.")
 @click.option("--token", required=True, help="The one-time token; - reads it from standard input.")
-@click.option("--order", "order_file", required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--order",
+    "order_file",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The signed order's file.",
+)
 @click.option("--root", "roots", multiple=True, help="An authority's key (base64, or a file holding it) to trust.")
 @click.option("--label", default="", help="Which of the order's devices this computer is.")
 @click.option("--certificate", default="", help="The SHA-256 fingerprint that the hub's certificate must have.")
@@ -135,14 +141,18 @@ def ledger(as_json: bool, data: Path | None) -> None:
 @_DATA
 def unenrol(yes: bool, data: Path | None) -> None:
     """Remove the agent's enrolment from this computer. The authority is told; nothing prevents it."""
+    from tocsin.agent import config as configs
     from tocsin.agent.config import AgentError
     from tocsin.agent.enrol import unenrol as unenrol_
     from tocsin.model import SystemClock
 
-    if not yes:
-        click.confirm("Remove it? The authority will be told that it was removed.", abort=True)
+    folders = _folders(data)
     try:
-        told = unenrol_(_folders(data), SystemClock())
+        configs.load(folders)
+        if not yes and not _agreed("Remove it? The authority will be told that it was removed."):
+            click.echo("Nothing was removed.", err=True)
+            raise click.exceptions.Exit(2)
+        told = unenrol_(folders, SystemClock())
     except AgentError as problem:
         raise click.exceptions.Exit(_fail(problem)) from None
     click.echo("Removed. The authority was told." if told else "Removed. The hub could not be reached; it will notice.")
@@ -154,19 +164,35 @@ def _print_ledger(rows: list[Any], events: list[dict[str, Any]]) -> None:
 
     console = Console()
     table = Table(title="What the hub has received from this computer", title_justify="left")
-    for name in ("Kind", "Count", "Bytes", "Sealed evidence", "First", "Last"):
-        table.add_column(name, justify="right" if name in ("Count", "Bytes", "Sealed evidence") else "left")
+    for name in ("Kind", "Count", "Bytes", "Sealed", "First", "Last"):
+        right = name in ("Count", "Bytes", "Sealed")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name in ("First", "Last"))
     for row in rows:
         sealed = f"{row.evidence_bytes:,}" if row.evidence_bytes else "-"
-        table.add_row(row.kind, f"{row.count:,}", f"{row.bytes:,}", sealed, row.first[:19], row.last[:19])
+        table.add_row(row.kind, f"{row.count:,}", f"{row.bytes:,}", sealed, _moment(row.first), _moment(row.last))
     console.print(table)
-    recent = Table(title="Latest entries, heartbeats and states left out", title_justify="left")
+    console.print("Sealed: bytes of evidence that only the recipients named in the order can open. Times are UTC.\n")
+    recent = Table(title="Latest entries (no heartbeats, no states)", title_justify="left")
     for name in ("Time", "Kind", "Bytes", *(("What it said",) if any("body" in e for e in events) else ())):
         recent.add_column(name, justify="right" if name == "Bytes" else "left")
     for event in events[:30]:
         said = (json.dumps(event["body"]),) if "body" in event else ()
-        recent.add_row(event["at"][:19], event["kind"], f"{event['bytes']:,}", *said)
+        recent.add_row(_moment(event["at"]), event["kind"], f"{event['bytes']:,}", *said)
     console.print(recent)
+
+
+def _agreed(question: str) -> bool:
+    """Ask; no answer is a no."""
+    try:
+        return click.confirm(question)
+    except click.Abort:
+        click.echo(err=True)
+        return False
+
+
+def _moment(text: str) -> str:
+    """Return a time as people read it, to the second, narrow enough for a terminal."""
+    return text[:19].replace("T", " ")
 
 
 def _folders(data: Path | None) -> Any:
@@ -179,7 +205,10 @@ def _folders(data: Path | None) -> Any:
 def _root(given: str) -> str:
     """Return a key given as base64, or as a file that holds it."""
     path = Path(given)
-    return path.read_text("ascii").strip() if os.sep in given and path.is_file() else given.strip()
+    try:
+        return path.read_text("ascii").strip() if os.sep in given and path.is_file() else given.strip()
+    except UnicodeDecodeError:
+        return given
 
 
 def _fail(problem: Exception) -> int:

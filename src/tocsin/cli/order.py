@@ -65,7 +65,12 @@ def new(template: str, out: Path, example: bool, recipient: str, recovery: str, 
         click.echo(f"Made {path}, without a passphrase: for trying out only.")
     if not example:
         todo = len(orders.placeholders(text))
-        click.echo(f"{todo} lines hold placeholders; write the real order's words there, then: tocsin order sign {out}")
+        click.echo(
+            f"{todo} lines hold placeholders; write the real order's words there, then sign it with the authority's "
+            "key:\n"
+            f"tocsin order sign {out} --key authority.key --out {out.with_suffix('.signed.json')}\n"
+            "The key is made once, with: tocsin order keygen --out authority.key --passphrase"
+        )
 
 
 @command.command(epilog="Example:  tocsin order keygen --out authority.key --passphrase")
@@ -137,8 +142,11 @@ def verify(file: Path, roots: tuple[str, ...], as_json: bool) -> None:
     """Check a signed order: its signature, its form, and that it is in force. Exits 0 or 2."""
     from tocsin import orders
 
+    text = read_text(file, _MAX_FILE)
+    if text.lstrip()[:1] != "{":
+        raise Failure(f"{file} is not a signed order; a document is signed with: tocsin order sign {file}")
     try:
-        found = orders.verify(read_text(file, _MAX_FILE), roots or None)
+        found = orders.verify(text, roots or None)
     except orders.OrderError as error:
         raise Failure(f"{file}: {error}") from error
     now = datetime.now(UTC)
