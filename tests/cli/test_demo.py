@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,15 @@ def test_it_comes_up_says_where_and_how_and_stops() -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", port))
+
+
+@pytest.mark.e2e
+@needs_desktop
+def test_a_kept_folder_is_shown_again(tmp_path: Path) -> None:
+    port = str(free_port())
+    for _ in range(2):
+        done = demo("--port", port, "--data", str(tmp_path / "kept"), "--seconds", "2")
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_taken_port_is_a_sentence() -> None:

@@ -130,16 +130,20 @@ class Stage:
         return self.agent
 
     def accept_notice(self, seconds: float = 30.0) -> None:
-        """Read where the notice's Accept button is on the screen, and press it with a real click."""
+        """Read where the notice's Accept button is on the screen, and press it with a real click.
+
+        A computer whose notice was accepted in an earlier demonstration shows its bar without asking again.
+        """
         agent = self.agent
         if agent is None:
             raise DesktopError("the agent has not been started")
-        x, y = until(
-            lambda: self._button() or ((-1, -1) if agent.poll() is not None else None), seconds, "the agent's notice"
-        )
-        if x < 0:
-            raise DesktopError(f"the agent did not start: {last_words(self.data / 'agent.log')}")
-        self.desktop.click(x, y)
+        asked = not Folders(self.agent_data).accepted.exists()
+        button, _ = until(lambda: self._answer(agent, asked), seconds, "the agent's notice")
+        if button is None:
+            if agent.poll() is not None:
+                raise DesktopError(f"the agent did not start: {last_words(self.data / 'agent.log')}")
+            return
+        self.desktop.click(*button)
         until(lambda: self._button() is None, seconds, "the end of the first notice after Accept")
 
     def private_window(self) -> "subprocess.Popen[bytes]":
@@ -185,6 +189,14 @@ class Stage:
         if self._store is None:
             self._store = Store(HubSettings(data=self.data / "hub").store)
         return self._store.reading()
+
+    def _answer(self, agent: "subprocess.Popen[bytes]", asked: bool) -> tuple[tuple[int, int] | None, bool] | None:
+        """Return the button and True once it shows, or None and True once there will be none; None while waiting."""
+        button = self._button()
+        if button is not None:
+            return button, True
+        shown = not asked and any(width >= self.desktop.width for _, _, _, width, _ in self.desktop.windows())
+        return (None, True) if agent.poll() is not None or shown else None
 
     def _button(self) -> tuple[int, int] | None:
         """Return the middle of the Accept button, as the notice's own window publishes it."""
