@@ -164,3 +164,13 @@ def test_there_must_be_a_hub_to_back_up(tmp_path: Path) -> None:
     code, text = said("--data", tmp_path / "none", "--backup", tmp_path / "copy", "--recipient", "age1x")
     assert code == 2
     assert "no hub" in text
+
+
+def test_a_second_hub_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    from tocsin.cli.speaking import Failure
+    from tocsin.cli.up import alone
+
+    with alone(tmp_path), pytest.raises(Failure, match="stop it first"), alone(tmp_path):
+        pass
+    with alone(tmp_path):
+        pass

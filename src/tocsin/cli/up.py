@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +116,7 @@ def serve(settings: "HubSettings") -> None:
     """Run until Ctrl-C or a termination signal; say where, and print the set-up link while there is nobody yet."""
     import uvicorn
 
-    with listening(settings) as listener:
+    with alone(settings.data), listening(settings) as listener:
         app = compose(settings)
         address = address_of(settings, listener)
         config = uvicorn.Config(
@@ -133,6 +134,22 @@ def serve(settings: "HubSettings") -> None:
         with contextlib.suppress(KeyboardInterrupt):
             _server(config, address).run(sockets=[listener])
     click.echo("Tocsin has stopped.")
+
+
+@contextlib.contextmanager
+def alone(data: Path) -> Iterator[None]:
+    """Keep a second hub off the same data folder: two would sign two audit logs. Raises Failure."""
+    from tocsin.agent.platform import take_lock
+    from tocsin.hub.hub import private_folder
+
+    private_folder(data)
+    lock = take_lock(data / "hub.lock")
+    if lock is None:
+        raise Failure(f"A hub runs on {data} already; stop it first, or choose another --data.")
+    try:
+        yield
+    finally:
+        lock.close()
 
 
 def compose(settings: "HubSettings") -> "FastAPI":
