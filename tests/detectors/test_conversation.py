@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tocsin.detectors import Conversation, making
 from tocsin.model import Direction, Finding, Line, Observation, Rect, Speaker, TextSeen
+from tocsin.text.wording import Chat, learn
 
 ME, THEY = Speaker.SUBJECT, Speaker.OTHER
 
@@ -27,6 +28,31 @@ def test_a_finding_quotes_the_exact_words_and_says_who() -> None:
     assert directions["adults-near"] is Direction.FROM_SUBJECT
     assert "threat" in found.not_seen
     assert not found.refines
+
+
+def test_wording_is_quoted_beside_the_signals() -> None:
+    said = (
+        (ME, "hey cutie, saw you in the game"),
+        (THEY, "hi lol"),
+        (ME, "how old are you"),
+        (THEY, "im 13"),
+        (ME, "dont tell your parents about us, delete our chat"),
+    )
+    found = run(making.said("t", *said))[-1]
+    assert "wording like that of reviewed examples (“" in found.why
+    told = found.why.partition("wording like that of reviewed examples (")[2].rstrip(").").split("”, “")
+    for words in (each.strip("“”") for each in told):
+        assert any(words in quote.text[start:end] for quote in found.quotes for start, end in quote.spans)
+
+
+def test_wording_alone_claims_no_sign() -> None:
+    said = tuple((ME if n % 2 else THEY, f"{n} zzz") for n in range(5))
+    risky = Chat("r", True, said)
+    ordinary = Chat("o", False, ((ME, "bread and milk please"), (THEY, "thanks, on my way home")))
+    found = run(making.said("t", *said), Conversation(learn([risky, ordinary])))
+    assert all({signal.name for signal in each.signals} == {"phrase"} for each in found)
+    assert all(each.why.startswith("Wording like") for each in found)
+    assert found
 
 
 def test_again_only_for_a_new_signal_and_not_at_once() -> None:

@@ -60,3 +60,16 @@ def test_memory_is_bounded() -> None:
 
 def test_endless_text_is_cut() -> None:
     assert feed(Conversations(), (ME, "hello " * 100_000)) == [False]
+
+
+def test_wording_is_told_with_the_messages_it_stands_in() -> None:
+    followed = Conversations()
+    said = [(ME, "dont tell your mum, our secret"), (THEY, "ok"), (ME, "delete this chat after"), (THEY, "im 12")]
+    feed(followed, *said)
+    spoken = followed.spoken("t")
+    assert spoken
+    for number, quote in spoken:
+        ((start, end),) = quote.spans
+        assert (quote.speaker, quote.text) == said[number]
+        assert quote.text[start:end].strip()
+    assert followed.spoken("never seen") == ()

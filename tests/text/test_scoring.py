@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tocsin.model import Category, Quote, Speaker
-from tocsin.text.scoring import Sighting, assess
+from tocsin.text.scoring import CERTAIN, WARN_AT, Sighting, assess, worth
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 ME, THEY = Speaker.SUBJECT, Speaker.OTHER
@@ -84,3 +84,40 @@ def test_confidence_rises_with_the_score_and_stays_below_one() -> None:
         [saw("age-under-18", THEY), *(saw(s, ME) for s in ("secrecy", "adults-near", "threat", "isolation"))], NOW
     )
     assert 0 < weak.confidence < strong.confidence < 1
+
+
+def test_wording_raises_and_damps() -> None:
+    weak, plain = [saw("private-app", ME)], [saw("age-under-18", THEY), saw("secrecy", ME, 0.6)]
+    assert not assess(weak, NOW).warns
+    assert assess(weak, NOW, worth(1.0, 5)).warns
+    assert assess(plain, NOW).warns
+    assert not assess(plain, NOW, worth(-1.0, 5)).warns
+
+
+def test_wording_of_a_few_messages_only_damps() -> None:
+    assert worth(2.0, 2) == 0
+    assert worth(-1.0, 2) == worth(-1.0, 9) < 0
+    assert worth(2.0, 9) > 0
+    assert worth(50, 9) < 5
+    assert worth(-50, 9) > -5
+
+
+def test_clear_signs_are_warned_of_whatever_the_wording() -> None:
+    clear = [saw("age-under-18", THEY), *(saw(s, ME) for s in ("secrecy", "adults-near"))]
+    assert assess(clear, NOW).score >= CERTAIN
+    assert assess(clear, NOW, worth(-9, 9)).score >= WARN_AT
+    assert assess(clear, NOW, worth(-9, 9)).warns
+
+
+def test_wording_alone_names_no_sign_that_was_not_seen() -> None:
+    found = assess([], NOW, worth(9, 9))
+    assert [name for name, _, _ in found.signals] == ["phrase"]
+    assert found.severity == 3
+    assert not assess([], NOW, worth(0.5, 9)).warns
+    assert assess([], NOW).signals == ()
+
+
+def test_ordinary_talk_hides_no_stated_age_with_asking_for_adults() -> None:
+    found = assess([saw("age-under-18", THEY, 0.9), saw("adults-near", ME, 0.9)], NOW, worth(-9, 9))
+    assert found.warns
+    assert found.severity == 5

@@ -15,6 +15,7 @@ from tocsin.model import SIGNALS, Direction, Example, Finding, Kind, Observation
 from tocsin.text.conversation import Conversations, Message
 from tocsin.text.scoring import PUBLIC, Assessment
 from tocsin.text.speakers import Layout
+from tocsin.text.wording import Model
 
 _MAX_THREADS = 256
 _MAX_QUOTES = 12
@@ -24,6 +25,8 @@ _SIGNALS = (
     "age-asked", "age-under-18", "secrecy", "isolation", "private-app", "gift-or-money", "picture-request",
     "live-video-for-pay", "meeting-travel", "adults-near", "exclusivity", "threat",
 )  # fmt: skip
+Spoken = tuple[tuple[int, Quote], ...]
+"""Words that read like the risky examples: number of the message, and the quote."""
 _WHO = {Speaker.SUBJECT: "from this device", Speaker.OTHER: "to this device", Speaker.UNKNOWN: "speaker not known"}
 
 
@@ -41,11 +44,11 @@ class Conversation:
     """Follows every thread that is shown and reports those whose signals add up."""
 
     name: ClassVar[str] = "conversation"
-    version: ClassVar[str] = "1.0"
+    version: ClassVar[str] = "1.1"
     reads: ClassVar[frozenset[Kind]] = frozenset({Kind.TEXT})
 
-    def __init__(self) -> None:
-        self._conversations = Conversations()
+    def __init__(self, model: Model | None = None) -> None:
+        self._conversations = Conversations(model=model)
         self._places: OrderedDict[str, _Place] = OrderedDict()
 
     def examine(self, seen: Observation) -> Iterable[Finding]:
@@ -62,7 +65,8 @@ class Conversation:
             if assessment is not None and assessment.warns:
                 best = assessment
         if best is not None and self._is_new(place, best, seen.at):
-            yield self._finding(seen, place, best)
+            spoken = self._conversations.spoken(thread) if best.wording > 0 else ()
+            yield self._finding(seen, place, best, spoken)
 
     def _place(self, thread: str) -> _Place:
         place = self._places.setdefault(thread, _Place())
@@ -77,7 +81,7 @@ class Conversation:
         joined = {name for name, _, _ in found.signals} - place.names
         return bool(joined) and (place.at is None or now - place.at >= _AGAIN_AFTER)
 
-    def _finding(self, seen: Observation, place: _Place, found: Assessment) -> Finding:
+    def _finding(self, seen: Observation, place: _Place, found: Assessment, spoken: Spoken) -> Finding:
         names = {name for name, _, _ in found.signals}
         refines = place.severity > 0
         place.severity, place.names, place.at = max(place.severity, found.severity), place.names | names, seen.at
@@ -87,11 +91,11 @@ class Conversation:
             category=found.category,
             severity=found.severity,
             confidence=found.confidence,
-            why=_why(found),
+            why=_why(found, spoken),
             signals=tuple(Signal(name, Direction.of(who), sure) for name, who, sure in found.signals),
             not_seen=tuple(name for name in _SIGNALS if name not in names),
             benign=found.benign,
-            quotes=_quotes(found),
+            quotes=_quotes(found, spoken),
             refines=refines,
         )
 
@@ -140,11 +144,13 @@ class Conversation:
         )
 
 
-def _quotes(found: Assessment) -> tuple[Quote, ...]:
+def _quotes(found: Assessment, spoken: Spoken) -> tuple[Quote, ...]:
     """Return the messages that the assessment rests on, oldest first, spans of one message together."""
     together: dict[int, list[Quote]] = {}
     for sighting in found.sightings:
         together.setdefault(sighting.message, []).append(sighting.quote)
+    for number, quote in spoken:
+        together.setdefault(number, []).append(quote)
     merged = []
     for number in sorted(together):
         quotes = together[number]
@@ -153,10 +159,10 @@ def _quotes(found: Assessment) -> tuple[Quote, ...]:
     return tuple(merged[-_MAX_QUOTES:])
 
 
-def _why(found: Assessment) -> str:
+def _why(found: Assessment, spoken: Spoken) -> str:
     """Return the sentence a person can check: what was seen, in which exact words."""
     strongest: dict[str, str] = {}
-    for name, who, _ in found.signals:
+    for name, who, _ in found.signals if found.sightings else ():
         for sighting in reversed(found.sightings):
             if PUBLIC.get(sighting.signal, sighting.signal) == name and sighting.speaker is who:
                 start, end = sighting.quote.spans[0]
@@ -164,5 +170,10 @@ def _why(found: Assessment) -> str:
                 break
         else:
             strongest[name] = SIGNALS[name]
-    reason = found.because[:1].upper() + found.because[1:]
-    return f"{reason}: {making.listed(list(strongest.values()))}."
+    reasons = list(strongest.values())
+    if spoken:
+        words = ", ".join(f"“{quote.text[start:end]}”" for _, quote in spoken for start, end in quote.spans)
+        reasons.append(f"wording like that of reviewed examples ({words})")
+    if not strongest:
+        return f"{reasons[0][:1].upper()}{reasons[0][1:]}, without any sign that has a name." if reasons else ""
+    return f"{found.because[:1].upper()}{found.because[1:]}: {making.listed(reasons)}."

@@ -2,6 +2,7 @@
 
 No order among signals is required. They add up by their combination, towards the same pair of people, and fade
 with a half-life. Words that fit an ordinary reason (peers, family, teaching, selling, news, games) weigh against.
+How like reviewed examples the last messages of a thread read adds to its signals, or takes away from them.
 """
 
 import re
@@ -11,16 +12,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tocsin.model import Quote, Speaker
-from tocsin.text import phrases, scoring
+from tocsin.text import phrases, scoring, wording
 from tocsin.text.normalise import normalise
 from tocsin.text.patterns import NUMBER_WORDS
 from tocsin.text.phrases import Hit, Phrases
 from tocsin.text.scoring import Assessment, Sighting
+from tocsin.text.wording import Ids, Model
 
 MAX_THREADS = 256
 MAX_MESSAGES = 120
 MAX_SIGHTINGS = 240
 MAX_CHARACTERS = 4000
+MAX_RECENT = 8
+"""Messages whose wording is read together: about as many as a reviewed example has."""
+_RECENT_WITHIN = timedelta(hours=scoring.HALF_LIFE_HOURS)
 _JOIN_WITHIN = timedelta(seconds=90)
 _JOIN_WORDS = 14
 _BARE_AGE = re.compile(r"^\s*(?:um+|uh|lol|haha|hi|hey|ok|yeah|well|eh|ah|pues|po|e)?[\s,.!]*([a-z]+|\d{1,2})\b", re.I)
@@ -36,12 +41,22 @@ class Message:
     observation: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """One of the last messages, its number in the thread, and its features (``wording``)."""
+
+    number: int
+    message: Message
+    features: Ids
+
+
 @dataclass(slots=True)
 class Thread:
     """What is remembered of one conversation; bounded."""
 
     messages: deque[Message] = field(default_factory=lambda: deque(maxlen=MAX_MESSAGES))
     sightings: deque[Sighting] = field(default_factory=lambda: deque(maxlen=MAX_SIGHTINGS))
+    recent: deque[Recent] = field(default_factory=lambda: deque(maxlen=MAX_RECENT))
     known: OrderedDict[str, None] = field(default_factory=OrderedDict)
     asked: tuple[int, Speaker] | None = None
     count: int = 0
@@ -60,8 +75,9 @@ class Thread:
 class Conversations:
     """All threads that are being followed. Not thread-safe; one instance serves one device or stream."""
 
-    def __init__(self, packs: Phrases | None = None) -> None:
+    def __init__(self, packs: Phrases | None = None, model: Model | None = None) -> None:
         self._packs = packs or phrases.default()
+        self._model = model or wording.default()
         self._threads: OrderedDict[str, Thread] = OrderedDict()
 
     def __len__(self) -> int:
@@ -77,17 +93,37 @@ class Conversations:
         if not text.strip() or state.is_repeat(_key(text, message.speaker)):
             return None
         sightings = list(self._sightings(state, message, text))
+        adds = self._wording(state, message, text)
         state.count += 1
         state.messages.append(message)
         state.sightings.extend(sightings)
-        if not any(sighting.signal in scoring.MOVING for sighting in sightings):
+        if adds <= 0 and not any(sighting.signal in scoring.MOVING for sighting in sightings):
             return None
-        return scoring.assess(state.sightings, message.at)
+        return scoring.assess(state.sightings, message.at, adds)
+
+    def spoken(self, thread: str) -> tuple[tuple[int, Quote], ...]:
+        """Return the words of a thread that read most like the risky examples, with their messages' numbers."""
+        state = self._threads.get(thread)
+        recent = tuple(state.recent) if state else ()
+        found = self._model.explain([(one.message.speaker, one.message.text[:MAX_CHARACTERS]) for one in recent])
+        return tuple(
+            (one.number, Quote(said.text[:MAX_CHARACTERS], said.speaker, said.at, ((words.start, words.end),)))
+            for words in found
+            for one in (recent[words.message],)
+            for said in (one.message,)
+        )
 
     def messages(self, thread: str) -> tuple[Message, ...]:
         """Return the messages remembered of a thread, oldest first."""
         state = self._threads.get(thread)
         return tuple(state.messages) if state else ()
+
+    def _wording(self, state: Thread, message: Message, text: str) -> float:
+        """Remember a message's features; return what the last messages' wording is worth."""
+        while state.recent and message.at - state.recent[0].message.at > _RECENT_WITHIN:
+            state.recent.popleft()
+        state.recent.append(Recent(state.count, message, wording.features(text, message.speaker)))
+        return scoring.worth(self._model.likeness([one.features for one in state.recent]), len(state.recent))
 
     def _sightings(self, state: Thread, message: Message, text: str) -> Iterable[Sighting]:
         before = state.messages[-1] if state.messages else None

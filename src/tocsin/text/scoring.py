@@ -1,5 +1,6 @@
-"""How sightings add up to a warning. Plain arithmetic that a reviewer can follow, no training.
+"""How sightings add up to a warning. Plain arithmetic that a reviewer can follow.
 
+How like reviewed examples the last messages read (``wording``) adds to the sightings or takes away from them.
 Each person of the pair is tried as the one who may be acting (``actor``), the other as the one who may be a child.
 """
 
@@ -17,6 +18,17 @@ HALF_LIFE_HOURS = 72.0
 AGE_HALF_LIFE_HOURS = 720.0
 """A stated age is remembered longer: it counts half after thirty days."""
 WARN_AT = 2.0
+WORDING, WORDING_BASE = 2.0, 0.35
+"""What a thread's wording adds: its log-odds times the first, and the second."""
+WORDING_LEAST, WORDING_MOST = -2.0, 3.0
+WORDING_ALONE = 1.0
+"""Wording without any named signal counts this much less."""
+WORDING_MESSAGES = 4
+"""Before this many messages wording can only take away."""
+CERTAIN = 3.3
+"""Sightings that add up to this are warned of whatever the wording."""
+PLAIN_ENOUGH = frozenset({"age-under-18", "adults-near"})
+"""Where both are seen, ordinary talk around them takes no warning away."""
 
 WEIGHTS: Mapping[str, float] = {
     "age-asked": 0.6,
@@ -78,6 +90,8 @@ class Assessment:
     sightings: tuple[Sighting, ...]
     benign: tuple[str, ...]
     warns: bool
+    wording: float = 0.0
+    """What the wording added to the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +104,14 @@ class _Case:
     peers: bool = False
 
 
-def assess(sightings: Iterable[Sighting], now: datetime) -> Assessment:
-    """Return how the thread stands at ``now``."""
+def worth(likeness: float, messages: int) -> float:
+    """Return what ``likeness`` (log-odds, see ``wording``) of the last ``messages`` messages adds to a score."""
+    adds = min(WORDING_MOST, max(WORDING_LEAST, WORDING * likeness + WORDING_BASE))
+    return adds if messages >= WORDING_MESSAGES else min(0.0, adds)
+
+
+def assess(sightings: Iterable[Sighting], now: datetime, wording: float = 0.0) -> Assessment:
+    """Return how the thread stands at ``now``; ``wording`` is what :func:`worth` said of it."""
     live = [(sighting, sighting.weight * _fading(sighting, now)) for sighting in sightings]
     benign = _benign(live)
     damping = min(2.2, sum(weight for weight, _ in benign.values()))
@@ -99,21 +119,27 @@ def assess(sightings: Iterable[Sighting], now: datetime) -> Assessment:
     cases.append(_pressure(live, benign))
     cases.append(_live_video(live, benign))
     cases.append(_arranging(live, damping))
-    best = max(cases, key=lambda case: case.score)
-    names = frozenset(PUBLIC.get(name, name) for name in best.names)
+    best = max(cases, key=lambda case: (max(0.0, case.score), len(case.names)))
+    names = frozenset(PUBLIC.get(name, name) for name in best.names) or frozenset({"phrase"} if wording > 0 else ())
+    score = max(0.0, best.score) + wording
+    if not best.names:
+        score -= WORDING_ALONE
+    if best.score >= (WARN_AT if names >= PLAIN_ENOUGH else CERTAIN):
+        score = max(score, WARN_AT)
     rule = judge("conversation", names)
     used = tuple(s for s, _ in live if s.signal in best.used)
     codes = tuple(dict.fromkeys(code for _, code in benign.values())) + (("age-peer",) if best.peers else ())
     return Assessment(
-        score=best.score,
-        confidence=round(min(0.97, 1 / (1 + exp(-1.2 * (best.score - WARN_AT) - 0.2))), 3),
+        score=score,
+        confidence=(sure := round(min(0.97, 1 / (1 + exp(-1.2 * (score - WARN_AT) - 0.2))), 3)),
         category=rule.category if rule else Category.GROOMING,
         severity=rule.severity if rule else 1,
         because=rule.because if rule else "",
-        signals=_signals(live, best.used),
+        signals=_signals(live, best.used) or ((("phrase", Speaker.UNKNOWN, sure),) if "phrase" in names else ()),
         sightings=used,
         benign=codes,
-        warns=best.score >= WARN_AT and rule is not None and not _left_to_phrases(names, used),
+        warns=score >= WARN_AT and rule is not None and not _left_to_phrases(names, used),
+        wording=wording,
     )
 
 
