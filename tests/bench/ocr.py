@@ -56,7 +56,12 @@ def open_engine(name: str) -> Read | None:
         except ImportError:
             return None
         os.environ["OMP_THREAD_LIMIT"] = "1"
-        engine = tesserocr.PyTessBaseAPI(lang="eng+spa", psm=tesserocr.PSM.SINGLE_LINE)
+        found = sorted(Path("/usr/share/tesseract-ocr").glob("*/tessdata"))
+        data = os.environ.get("TESSDATA_PREFIX") or (str(found[-1]) if found else "")
+        try:
+            engine = tesserocr.PyTessBaseAPI(path=data, lang="eng+spa", psm=tesserocr.PSM.SINGLE_LINE)
+        except RuntimeError:
+            return None
 
         def read_tesseract(picture: npt.NDArray[np.uint8]) -> str:
             image = Image.fromarray(picture)
