@@ -3,14 +3,14 @@
 What is read is held against its digest each time, so damage and exchange show before anything leaves the hub.
 """
 
-import contextlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
+
+from tocsin.evidence.keys import write_private
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -77,18 +77,7 @@ class FileBlobs:
         if path.exists():
             return False
         path.parent.mkdir(exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-        _sync_folder(path.parent)
+        write_private(path, data)
         _sync_folder(self._root)
         return True
 

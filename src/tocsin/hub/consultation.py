@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from tocsin.hub import audit
@@ -107,14 +107,14 @@ def _order_of(session: Session, subject: Subject, alert: Alert | None) -> str:
     return session.scalars(newest.limit(1)).first() or ""
 
 
-def _find(session: Session, who: Who, now: datetime, *conditions: object) -> Consultation:
+def _find(session: Session, who: Who, now: datetime, *conditions: ColumnElement[bool]) -> Consultation:
     found = session.scalars(
         select(Consultation)
         .where(
             Consultation.person_id == who.id,
             Consultation.session_hash == who.session.id_hash,
             Consultation.expires_at > now,
-            *conditions,  # type: ignore[arg-type]
+            *conditions,
         )
         .order_by(Consultation.at.desc())
         .limit(1)
