@@ -2,16 +2,20 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check fuzz bench lock clean help
+.PHONY: run test check native fuzz bench lock clean help
 
 help:            ## list what can be made
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-$(VENV)/.ready: requirements.lock pyproject.toml tools/setup
+$(VENV)/.ready: requirements.lock pyproject.toml CMakeLists.txt $(wildcard native/*) tools/setup
 	@bash tools/setup $(VENV)
 
 run: $(VENV)/.ready  ## hub, a virtual desktop and a real agent watching it; Ctrl-C stops everything
 	@exec $(BIN)/tocsin demo
+
+native: $(VENV)/.ready  ## build the kernels again after a change in native/
+	@mkdir -p build && PATH="$(CURDIR)/$(BIN):$$PATH" flock build/native.lock \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 
 check: $(VENV)/.ready  ## style, types and the floors between rooms
 	$(BIN)/ruff check .

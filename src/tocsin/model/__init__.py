@@ -6,6 +6,7 @@ Everything else meets here. This room imports nothing of ours and does no input 
 from tocsin.model.entry import Entry, EntryKind
 from tocsin.model.finding import BENIGN, CATEGORIES, SIGNALS, Category, Direction, Finding, Quote, Signal
 from tocsin.model.health import Health, HealthState
+from tocsin.model.media import Fingerprints, Frame, Match, MediaSeen, Print
 from tocsin.model.observation import (
     Kind,
     Line,
@@ -13,12 +14,12 @@ from tocsin.model.observation import (
     Observation,
     PictureSeen,
     ProcessSeen,
-    Rect,
     Speaker,
     StateSeen,
     TextSeen,
 )
 from tocsin.model.protocols import Detector, Example, Sensor
+from tocsin.model.rect import Rect
 from tocsin.model.times import Clock, SystemClock, parse_utc, utc_text
 from tocsin.model.verdict import ReviewVerdict, Status, Verdict
 
@@ -34,13 +35,18 @@ __all__ = [
     "EntryKind",
     "Example",
     "Finding",
+    "Fingerprints",
+    "Frame",
     "Health",
     "HealthState",
     "Kind",
     "Line",
+    "Match",
+    "MediaSeen",
     "NotScanned",
     "Observation",
     "PictureSeen",
+    "Print",
     "ProcessSeen",
     "Quote",
     "Rect",

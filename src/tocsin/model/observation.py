@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from tocsin.model.media import MediaSeen
+from tocsin.model.rect import Rect
+
 
 class Kind(StrEnum):
     """What sort of thing was seen; a detector says which kinds it reads."""
@@ -16,26 +19,6 @@ class Kind(StrEnum):
     PROCESS = "process"
     PAYMENT = "payment"
     STATE = "state"
-
-
-@dataclass(frozen=True, slots=True)
-class Rect:
-    """A rectangle in screen pixels: left, top, width, height."""
-
-    x: int
-    y: int
-    w: int
-    h: int
-
-    @property
-    def right(self) -> int:
-        """First column past the rectangle."""
-        return self.x + self.w
-
-    @property
-    def bottom(self) -> int:
-        """First row past the rectangle."""
-        return self.y + self.h
 
 
 class Speaker(StrEnum):
@@ -112,7 +95,7 @@ class NotScanned:
     detail: str = ""
 
 
-Body = TextSeen | PictureSeen | ProcessSeen | StateSeen | NotScanned
+Body = TextSeen | PictureSeen | MediaSeen | ProcessSeen | StateSeen | NotScanned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

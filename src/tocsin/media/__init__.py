@@ -1,0 +1,1 @@
+"""Pictures and video: decoding what is hostile, PDQ and vPDQ, digests."""

@@ -1,0 +1,93 @@
+"""Media as it is matched: fingerprints of a picture, a video or a file, and the matches they gave."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tocsin.model.rect import Rect
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """A PDQ hash: 64 hex digits, quality 0 to 100, and which road made it.
+
+    ``path`` is ``full`` (the reference's, the only one that may be shared), ``scaled`` (from the decoder's scaled
+    output) or ``screen`` (from pixels as displayed). ``stripped`` tells that uniform borders were cut off before.
+    ``turn`` is the orientation hashed, 0 to 7 in the reference's order, 0 the picture as it stands.
+    """
+
+    hex: str
+    quality: int
+    path: str = "full"
+    stripped: bool = False
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A video frame's PDQ hash, and the second of the video it stands at."""
+
+    at: float
+    hex: str
+    quality: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprints:
+    """All that is compared with lists, and nothing that could be looked at: digests and perceptual hashes (hex).
+
+    ``media`` is ``picture``, ``video`` or ``other``. ``windows`` are the crop-tolerant signal's codes (hex).
+    """
+
+    media: str
+    md5: str = ""
+    sha1: str = ""
+    sha256: str = ""
+    prints: tuple[Print, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    windows: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form that is sent to a hub; empty fields are left out."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One entry of one hash list that media matched.
+
+    ``by`` names the road: ``md5``, ``sha1``, ``sha256``, ``pdq``, ``photodna``, ``video`` or ``window`` (the
+    crop-tolerant signal, weaker than all others). ``distance`` is 0 for digests, bits for PDQ. ``scheme`` and
+    ``category`` are the list's own, never mapped; ``severity`` is what the list's owner says of them. A match on a
+    ``negative`` list (known good) silences. ``shares`` are the parts (0 to 1) of a video's frames found, of the
+    one seen and of the one listed.
+    """
+
+    list: str
+    entry: str
+    by: str
+    distance: int
+    severity: int = 4
+    scheme: str = ""
+    category: str = ""
+    source: str = ""
+    negative: bool = False
+    turn: int = 0
+    stripped: bool = False
+    shares: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSeen:
+    """A picture, frame or file that was compared with hash lists, and what it matched.
+
+    ``place`` is ``screen`` or ``file``; ``name`` the file's path (private: only ever sealed); ``held`` says where
+    inside an archive it lay. ``box`` is where a picture stood on the screen.
+    """
+
+    prints: Fingerprints
+    matches: tuple[Match, ...]
+    place: str
+    name: str = ""
+    held: str = ""
+    size: int = 0
+    box: Rect | None = None
