@@ -1,0 +1,241 @@
+#include "pdq.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "cpu.hpp"
+#include "pdq_operator.hpp"
+
+namespace tocsin::pdq {
+
+namespace {
+
+constexpr int kSmallest = 5;
+
+// How far the running sums of the reference may lead it from the true mean, in units of luma and of a coefficient, for
+// a side of 64 pixels; it grows with the square root of the side (a random walk). Measured over a million pictures'
+// worth of coefficients the worst was a sixteenth of this.
+constexpr float kDriftSmall = 1.0e-4f;
+constexpr float kDriftCoefficient = 4.0e-4f;
+
+using Small = std::array<float, kSide * kSide>;
+using Coefficients = std::array<float, kCoefs * kCoefs>;
+
+const Kernel &kernel() { return has_avx2() ? avx2_kernel() : portable_kernel(); }
+
+const float *cosine_table() {
+    static const std::array<float, kCoefs * kSide> table = [] {
+        std::array<float, kCoefs * kSide> d{};
+        const float scale = static_cast<float>(std::sqrt(2.0 / kSide));
+        for (int i = 0; i < kCoefs; i++)
+            for (int j = 0; j < kSide; j++)
+                d[static_cast<std::size_t>(i * kSide + j)] = static_cast<float>(
+                    scale * std::cos((3.14159265358979323846 / 2.0 / kSide) * (i + 1) * (2 * j + 1)));
+        return d;
+    }();
+    return table.data();
+}
+
+// One output row before its columns are weighed: the sum of the rows it takes, each by its weight.
+void sum_rows(const Picture &picture, const Operator &op, const Taps &taps, std::vector<float> &row) {
+    const int n = picture.width * picture.channels;
+    std::fill(row.begin(), row.begin() + (n + kPad - 1) / kPad * kPad, 0.0f);
+    const std::uint8_t *rows[kGroup];
+    for (int k = 0; k < taps.count;) {
+        int count = 0, total = 0;
+        const int begin = k;
+        for (; k < taps.count && count < kGroup; k++, count++) {
+            if (taps.whole && (total += op.whole[taps.at + static_cast<std::size_t>(k)]) > 257) break;
+            rows[count] = picture.row(taps.first + k);
+        }
+        const std::size_t at = taps.at + static_cast<std::size_t>(begin);
+        if (taps.whole)
+            kernel().add_whole(rows, op.whole.data() + at, count, n, 1.0f / taps.divisor, row.data());
+        else
+            kernel().add_real(rows, op.real.data() + at, count, n, row.data());
+    }
+}
+
+// The 64 x 64 picture by `rows` and each of `columns`.
+void shrink(const Picture &picture, const Operator &rows, const Columns64 *const *columns, Small *const *out, int many) {
+    int length = 0;
+    for (int m = 0; m < many; m++) length = std::max(length, columns[m]->length);
+    std::vector<float> row(static_cast<std::size_t>(picture.width * picture.channels + length + 2 * kPad));
+    for (std::size_t i = 0; i < kSide; i++) {
+        sum_rows(picture, rows, rows.taps[i], row);
+        for (int m = 0; m < many; m++)
+            kernel().dots(row.data(), columns[m]->first.data(), columns[m]->weights.data(), columns[m]->length,
+                          out[m]->data() + i * kSide);
+    }
+}
+
+// The reference's metric. `sum` of whole steps between neighbours; `unsure`: how many would change by `slack`.
+struct Gradient {
+    int sum = 0, unsure = 0;
+
+    void add(float u, float v, float slack) {
+        const float exact = (u - v) * 100.0f / 255.0f;
+        const float size = std::fabs(exact);
+        const int whole = static_cast<int>(size);
+        sum += whole;
+        const float past = size - static_cast<float>(whole);
+        unsure += (past < slack && whole > 0) || past > 1.0f - slack;
+    }
+    static int quality(int sum) { return std::min(sum / 90, 100); }
+    int quality() const { return quality(sum); }
+    bool sure() const { return quality(sum - unsure) == quality(sum + unsure); }
+};
+
+Gradient gradient(const Small &small, float slack) {
+    Gradient found;
+    for (std::size_t i = 0; i < kSide; i++)
+        for (std::size_t j = 0; j < kSide; j++) {
+            const float u = small[i * kSide + j];
+            if (i + 1 < kSide) found.add(u, small[(i + 1) * kSide + j], slack);
+            if (j + 1 < kSide) found.add(u, small[i * kSide + j + 1], slack);
+        }
+    return found;
+}
+
+// Bits of the coefficients above the lower median; `gap` is what separates them from the rest.
+std::array<std::uint8_t, 32> bits_of(const Coefficients &b, bool transposed, float &gap) {
+    Coefficients sorted = b;
+    const auto middle = sorted.begin() + 127;
+    std::nth_element(sorted.begin(), middle, sorted.end());
+    const float median = *middle;
+    gap = *std::min_element(middle + 1, sorted.end()) - median;
+    std::array<std::uint8_t, 32> bits{};
+    for (std::size_t i = 0; i < kCoefs; i++)
+        for (std::size_t j = 0; j < kCoefs; j++) {
+            const std::size_t k = transposed ? j * kCoefs + i : i * kCoefs + j;
+            if (b[i * kCoefs + j] > median) bits[31 - k / 8] |= static_cast<std::uint8_t>(1u << (k % 8));
+        }
+    return bits;
+}
+
+Coefficients transform(const Small &small) {
+    Coefficients b;
+    kernel().cosines(small.data(), cosine_table(), b.data());
+    return b;
+}
+
+Small reference_small(const Picture &picture) {
+    Small small;
+    std::vector<float> work(reference_room(picture.height, picture.width));
+    kernel().reference(picture, small.data(), work.data());
+    return small;
+}
+
+Hash finish(const Small &small, bool transposed, float drift, bool &sure) {
+    Hash out;
+    const Gradient steps = gradient(small, 2 * kDriftSmall * drift * 100.0f / 255.0f);
+    float gap;
+    out.bits = bits_of(transform(small), transposed, gap);
+    out.quality = steps.quality();
+    sure = gap > 2 * kDriftCoefficient * drift && steps.sure();
+    return out;
+}
+
+Hash in_reference_order(const Picture &picture) {
+    bool sure;
+    Hash out = finish(reference_small(picture), false, 0.0f, sure);
+    out.again = true;
+    return out;
+}
+
+float drift_of(int height, int width) { return std::sqrt(static_cast<float>(std::max({height, width, 64})) / 64.0f); }
+
+bool too_small(int height, int width) { return height < kSmallest || width < kSmallest; }
+
+// Each orientation: whether rows and columns are read backwards, and whether the result is transposed.
+struct Turn {
+    bool rows, columns, transposed;
+};
+constexpr Turn kTurns[8] = {{false, false, false}, {false, true, true}, {true, true, false}, {true, false, true},
+                            {true, false, false},  {false, true, false}, {false, false, true}, {true, true, true}};
+
+// The pixels as they lie after the turn.
+std::vector<std::uint8_t> turned(const Picture &picture, const Turn &turn) {
+    const auto depth = static_cast<std::size_t>(picture.channels);
+    std::vector<std::uint8_t> out(static_cast<std::size_t>(picture.height) * static_cast<std::size_t>(picture.width) * depth);
+    for (int y = 0; y < picture.height; y++)
+        for (int x = 0; x < picture.width; x++) {
+            const int row = turn.rows ? picture.height - 1 - y : y, column = turn.columns ? picture.width - 1 - x : x;
+            const std::size_t to = turn.transposed ? static_cast<std::size_t>(column) * picture.height + row
+                                                   : static_cast<std::size_t>(row) * picture.width + column;
+            std::memcpy(out.data() + to * depth, picture.row(y) + static_cast<std::size_t>(x) * depth, depth);
+        }
+    return out;
+}
+
+Hash turned_in_reference_order(const Picture &picture, const Turn &turn) {
+    const std::vector<std::uint8_t> pixels = turned(picture, turn);
+    const int height = turn.transposed ? picture.width : picture.height;
+    const int width = turn.transposed ? picture.height : picture.width;
+    return in_reference_order({pixels.data(), static_cast<std::ptrdiff_t>(width) * picture.channels, height, width,
+                               picture.channels});
+}
+
+// All orientations; `factor` 1 means full size, where what is unsure is done again.
+std::array<Hash, 8> all_turns(const Picture &picture, int height, int width, int factor) {
+    std::array<Hash, 8> out{};
+    if (too_small(height, width)) return out;
+    const Columns64 forward = lay_out(make_operator(width, false, factor), picture.channels);
+    const Columns64 backward = lay_out(make_operator(width, true, factor), picture.channels);
+    const Columns64 *columns[2] = {&forward, &backward};
+    Small small[2][2];
+    for (int rows = 0; rows < 2; rows++) {
+        Small *to[2] = {&small[rows][0], &small[rows][1]};
+        shrink(picture, make_operator(height, rows == 1, factor), columns, to, 2);
+    }
+    const float drift = drift_of(height, width);
+    for (std::size_t t = 0; t < 8; t++) {
+        const Turn &turn = kTurns[t];
+        bool sure;
+        out[t] = finish(small[turn.rows][turn.columns], turn.transposed, drift, sure);
+        if (!sure && factor == 1) out[t] = turned_in_reference_order(picture, turn);
+    }
+    return out;
+}
+
+Small fast_small(const Picture &picture, int height, int width, int factor) {
+    const Columns64 columns = lay_out(make_operator(width, false, factor), picture.channels);
+    const Columns64 *one[1] = {&columns};
+    Small small;
+    Small *to[1] = {&small};
+    shrink(picture, make_operator(height, false, factor), one, to, 1);
+    return small;
+}
+
+}  // namespace
+
+Hash hash(const Picture &picture) {
+    if (too_small(picture.height, picture.width)) return {};
+    bool sure;
+    const Hash out = finish(fast_small(picture, picture.height, picture.width, 1), false,
+                            drift_of(picture.height, picture.width), sure);
+    return sure ? out : in_reference_order(picture);
+}
+
+std::array<Hash, 8> turns(const Picture &picture) { return all_turns(picture, picture.height, picture.width, 1); }
+
+Hash hash_scaled(const Picture &shrunk, int height, int width, int factor) {
+    if (too_small(height, width)) return {};
+    bool sure;
+    return finish(fast_small(shrunk, height, width, factor), false, 0.0f, sure);
+}
+
+std::array<Hash, 8> turns_scaled(const Picture &shrunk, int height, int width, int factor) {
+    return all_turns(shrunk, height, width, factor);
+}
+
+Stages stages(const Picture &picture, bool in_reference_order) {
+    Stages out;
+    if (too_small(picture.height, picture.width)) return out;
+    out.small = in_reference_order ? reference_small(picture) : fast_small(picture, picture.height, picture.width, 1);
+    out.coefficients = transform(out.small);
+    return out;
+}
+
+}  // namespace tocsin::pdq

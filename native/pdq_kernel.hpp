@@ -1,0 +1,52 @@
+// The inner loops of PDQ as a table: one compiled portably, one for AVX2. Both give the same bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tocsin::pdq {
+
+inline constexpr int kSide = 64;    // PDQ shrinks every picture to 64 x 64 …
+inline constexpr int kCoefs = 16;   // … and keeps 16 x 16 cosine coefficients of it
+inline constexpr int kGroup = 16;   // most rows that one call of add_whole takes
+inline constexpr int kPad = 32;     // floats of room behind a row buffer
+
+// A view of decoded pixels: 8 bits a channel; 1 channel is luma, 3 are RGB, 4 are RGB and one that is dropped.
+struct Picture {
+    const std::uint8_t *pixels;
+    std::ptrdiff_t stride;   // bytes from one row to the next, may be negative
+    int height, width, channels;
+
+    const std::uint8_t *row(int y) const { return pixels + y * stride; }
+};
+
+struct Kernel {
+    // out[x] += scale * sum over k of weights[k] * rows[k][x], x < n. Exact before scaling: weights at most 64 each
+    // and 257 together. n_out floats of `out` may be touched, n rounded up to 32.
+    void (*add_whole)(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale,
+                      float *out);
+    // The same for any weights, in float, row by row.
+    void (*add_real)(const std::uint8_t *const *rows, const float *weights, int count, int n, float *out);
+    // out[j] = dot product of row[first[j] …] with weights[j * length …], j < 64; length is a multiple of 8.
+    void (*dots)(const float *row, const int *first, const float *weights, int length, float *out);
+    // B = D A Dᵀ in the reference's order of additions; D is 16 x 64.
+    void (*cosines)(const float *a, const float *d, float *b);
+    // The reference's own order: luma, two passes of running sums along rows and columns, decimation to `small`.
+    // `work` holds reference_room(height, width) floats, zero at first.
+    void (*reference)(const Picture &picture, float *small, float *work);
+};
+
+const Kernel &portable_kernel();
+const Kernel &avx2_kernel();   // the portable one where this build has no AVX2
+
+inline int window(int n) { return (n + 2 * kSide - 1) / (2 * kSide); }
+inline int taken(int i, int n) { return static_cast<int>((i + 0.5) * n / kSide); }
+
+inline std::size_t padded(int width) { return (static_cast<std::size_t>(width) + 7) / 8 * 8; }
+
+inline std::size_t reference_room(int height, int width) {
+    const std::size_t w = padded(width), ring = static_cast<std::size_t>(window(height)) + 8;
+    return w * (8 + 8 + 8 + 8 + 1 + ring) + kSide * (8 + 1 + ring + 1) + 64;
+}
+
+}  // namespace tocsin::pdq

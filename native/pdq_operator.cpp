@@ -1,0 +1,91 @@
+#include "pdq_operator.hpp"
+
+#include <algorithm>
+
+#include "pdq_kernel.hpp"
+
+namespace tocsin::pdq {
+
+namespace {
+
+constexpr int kMaxWeight = 64;   // two of them times 255 fit 16 bits with a sign
+
+// Where a box of `size` at `at` begins and ends (one past), clipped to 0 … n.
+struct Box {
+    int low, high;
+    Box(int at, int size, int n) {
+        const int half = (size + 2) / 2;
+        low = std::max(at - (size - half), 0);
+        high = std::min(at + half, n);
+    }
+    int count() const { return high - low; }
+};
+
+// The weights of pixels low … low + weights.size() - 1 in output `at`: a box of boxes. Returns w² when none was
+// clipped (the weights are then whole numbers, to be divided by it), else 1.
+double weigh(int at, int n, int &low, std::vector<double> &weights) {
+    const int size = window(n);
+    const Box outer(at, size, n);
+    low = Box(outer.low, size, n).low;
+    weights.assign(static_cast<std::size_t>(Box(outer.high - 1, size, n).high - low) + 1, 0.0);
+    bool clipped = outer.count() != size;
+    for (int q = outer.low; q < outer.high; q++) clipped |= Box(q, size, n).count() != size;
+    for (int q = outer.low; q < outer.high; q++) {   // as differences, summed up below
+        const Box inner(q, size, n);
+        const double share = clipped ? 1.0 / inner.count() / outer.count() : 1.0;
+        weights[static_cast<std::size_t>(inner.low - low)] += share;
+        weights[static_cast<std::size_t>(inner.high - low)] -= share;
+    }
+    for (std::size_t i = 1; i < weights.size(); i++) weights[i] += weights[i - 1];
+    weights.pop_back();
+    return clipped ? 1.0 : static_cast<double>(size) * size;
+}
+
+}  // namespace
+
+Operator make_operator(int n, bool turned, int block) {
+    Operator op;
+    op.taps.reserve(kSide);
+    std::vector<double> pixel, input;
+    for (int i = 0; i < kSide; i++) {
+        int low;
+        const double divisor = weigh(taken(i, n), n, low, pixel);
+        if (turned) {
+            low = n - low - static_cast<int>(pixel.size());
+            std::reverse(pixel.begin(), pixel.end());
+        }
+        const int first = low / block, last = (low + static_cast<int>(pixel.size()) - 1) / block;
+        input.assign(static_cast<std::size_t>(last - first) + 1, 0.0);
+        for (std::size_t p = 0; p < pixel.size(); p++)
+            input[static_cast<std::size_t>((low + static_cast<int>(p)) / block - first)] += pixel[p];
+        const bool whole = divisor != 1.0 || pixel.size() == 1;
+        const bool fits = whole && *std::max_element(input.begin(), input.end()) <= kMaxWeight;
+        op.taps.push_back({first, static_cast<int>(input.size()), fits, static_cast<float>(divisor), op.real.size()});
+        for (double weight : input) {
+            op.whole.push_back(fits ? static_cast<std::uint8_t>(weight) : 0);
+            op.real.push_back(static_cast<float>(weight / divisor));
+        }
+    }
+    return op;
+}
+
+Columns64 lay_out(const Operator &op, int channels) {
+    static constexpr double kLuma[4] = {0.299, 0.587, 0.114, 0.0};
+    int most = 0;
+    for (const Taps &taps : op.taps) most = std::max(most, taps.count);
+    Columns64 out;
+    out.length = (most * channels + 7) / 8 * 8;
+    out.weights.assign(static_cast<std::size_t>(kSide) * static_cast<std::size_t>(out.length), 0.0f);
+    for (std::size_t j = 0; j < kSide; j++) {
+        const Taps &taps = op.taps[j];
+        out.first.push_back(taps.first * channels);
+        float *to = out.weights.data() + j * static_cast<std::size_t>(out.length);
+        for (int k = 0; k < taps.count; k++)
+            for (int c = 0; c < channels; c++)
+                *to++ = static_cast<float>((channels == 1 ? 1.0 : kLuma[c]) *
+                                           static_cast<double>(op.real[taps.at + static_cast<std::size_t>(k)]));
+    }
+    return out;
+}
+
+}  // namespace tocsin::pdq
