@@ -1,6 +1,6 @@
 """Media as it is matched: fingerprints of a picture, a video or a file, and the matches they gave."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tocsin.model.rect import Rect
@@ -24,11 +24,18 @@ class Print:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A video frame's PDQ hash, and the second of the video it stands at."""
+    """A video frame's PDQ hash, and the second of the video it stands at (the container's own time).
+
+    ``number`` counts the frames from 0. ``path`` is ``full`` (the reference's, the only one that may be shared) or
+    ``luma`` (from the stored brightness); ``stripped`` tells that uniform borders were cut off before.
+    """
 
     at: float
     hex: str
     quality: int
+    number: int = 0
+    path: str = "full"
+    stripped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +88,8 @@ class MediaSeen:
     """A picture, frame or file that was compared with hash lists, and what it matched.
 
     ``place`` is ``screen`` or ``file``; ``name`` the file's path (private: only ever sealed); ``held`` says where
-    inside an archive it lay. ``box`` is where a picture stood on the screen.
+    inside an archive it lay. ``box`` is where a picture stood on the screen, ``pixels`` what stood there: RGB,
+    ``box.w`` x ``box.h`` x 3 bytes, row by row, in memory only, for the evidence of an order that allows pictures.
     """
 
     prints: Fingerprints
@@ -91,3 +99,4 @@ class MediaSeen:
     held: str = ""
     size: int = 0
     box: Rect | None = None
+    pixels: bytes = field(default=b"", repr=False)
