@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import json
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -28,11 +29,13 @@ from tocsin.hub import ingest, sessions
 from tocsin.hub.app import create_app
 from tocsin.hub.hub import Hub
 from tocsin.hub.ingest import Outcome
+from tocsin.hub.media_lists import ListState
 from tocsin.hub.sessions import Who
 from tocsin.hub.settings import HubSettings
 from tocsin.hub.store import Store, sqlite_url
 from tocsin.hub.store.schema import Alert, Device, EvidenceRecord, OrderRecord, Person, Subject, Unit
 from tocsin.model import Entry, utc_text
+from tocsin.model.media import Fingerprints, Match
 
 START = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
 _COUNT = itertools.count()
@@ -461,3 +464,73 @@ def exhibit(hub: Hub, device: FakeDevice) -> Exhibit:
         record = session.get_one(EvidenceRecord, digest)
         record.status, record.stored_at = "stored", hub.clock.now()
         return Exhibit(session.scalars(select(Alert.id)).one(), digest, data)
+
+
+class FakeRoad:
+    """Lists in memory, by SHA-1 only."""
+
+    def __init__(self, lists: list[dict[str, Any]]) -> None:
+        self.lists, self.closed = lists, False
+
+    @property
+    def version(self) -> str:
+        return sha256(json.dumps(self.lists, sort_keys=True).encode()).hexdigest()[:12]
+
+    def match(
+        self, batch: Sequence[Fingerprints], radius: int | None = None, dihedral: bool = False, limit: int = 100
+    ) -> list[tuple[Match, ...]]:
+        return [
+            tuple(
+                Match(
+                    list=held["name"], entry=held["entries"][seen.sha1], by="sha1", distance=0, **held.get("says", {})
+                )
+                for held in self.lists
+                if seen.sha1 in held["entries"]
+            )
+            for seen in batch
+        ]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeShelf:
+    """Reads lists from ``list.json``; one whose name begins with "bad" cannot be used, "rotten" shows when verified."""
+
+    def read(self, folder: Path) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads((folder / "list.json").read_text())
+        if read["name"].startswith("bad"):
+            raise ValueError("The list's index is cut short")
+        return read
+
+    def describe(self, folder: Path, key: str) -> ListState:
+        read = self.read(folder)
+        return ListState(name=read["name"], folder=folder, source="a test", entries=len(read["entries"]))
+
+    def open(self, folders: Sequence[Path], key: str) -> FakeRoad:
+        return FakeRoad([self.read(folder) for folder in folders])
+
+    def verify(self, folder: Path, key: str) -> None:
+        if self.read(folder)["name"].startswith("rotten"):
+            raise ValueError("Its checksum does not fit")
+
+
+def write_list(folder: Path, name: str, entries: dict[str, str], **says: Any) -> Path:
+    """Write a list that :class:`FakeShelf` reads: SHA-1 to entry."""
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = folder / ".list.json"
+    whole.write_text(json.dumps({"name": name, "entries": entries, "says": says}))
+    whole.replace(folder / "list.json")
+    return folder
+
+
+@pytest.fixture
+def made_list() -> Callable[..., Path]:
+    """Write a list that ``shelf`` reads."""
+    return write_list
+
+
+@pytest.fixture
+def shelf() -> FakeShelf:
+    """How lists are read in these tests."""
+    return FakeShelf()

@@ -18,6 +18,16 @@ GOOD = {
     "observed_at": "2026-11-22T17:00:00.000Z",
 }
 
+MATCH = {"list": "demo", "entry": "17", "by": "pdq", "distance": 4, "scheme": "own", "category": "harmless"}
+
+
+def test_matches_are_names_and_numbers_and_nothing_else() -> None:
+    sent = MATCH | {"entry": "lamp <b>\u2028", "hash": "f8" * 32, "name": "/home/x/a.jpg"}
+    (match,) = bodies.finding(GOOD | {"matches": [sent]}).matches
+    assert match == MATCH | {"entry": "lamp _b__"}
+    (bare,) = bodies.finding(GOOD | {"matches": [{"list": "a", "entry": "b", "by": "md5", "distance": 0}]}).matches
+    assert (bare["scheme"], bare["category"]) == ("", "")
+
 
 def test_a_plain_finding_is_read() -> None:
     found = bodies.finding(GOOD)
@@ -44,6 +54,14 @@ def test_a_plain_finding_is_read() -> None:
         {"evidence": {"digest": "A" * 64, "size": 1, "kinds": []}},
         {"evidence": {"digest": "a" * 64, "size": bodies.MAX_EVIDENCE + 1, "kinds": []}},
         {"evidence": []},
+        {"matches": [MATCH] * 21},
+        {"matches": ["demo"]},
+        {"matches": [MATCH | {"by": "looks"}]},
+        {"matches": [MATCH | {"distance": -1}]},
+        {"matches": [MATCH | {"distance": 1.5}]},
+        {"matches": [MATCH | {"list": ""}]},
+        {"matches": [MATCH | {"entry": 7}]},
+        {"matches": [MATCH | {"entry": "x" * 400}]},
     ],
 )
 def test_what_is_out_of_bounds_is_named(change) -> None:
@@ -57,7 +75,11 @@ anything = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*GOOD, "signals", "verdicts", "evidence", "thread", "benign"]), anything))
+@given(
+    st.dictionaries(
+        st.sampled_from([*GOOD, "signals", "verdicts", "evidence", "thread", "benign", "matches"]), anything
+    )
+)
 def test_any_finding_is_read_or_refused(change) -> None:
     with contextlib.suppress(bodies.BodyError):
         assert bodies.finding(GOOD | change).severity in range(1, 6)

@@ -151,3 +151,34 @@ def test_everybody_hears_of_the_most_severe(hub, device, person) -> None:
     with hub.store.reading() as session:
         assert len(session.scalars(select(Notification)).all()) == 2
         assert len(session.scalars(select(Person)).all()) == 2
+
+
+def listed(device, entry: str = "e1", name: str = "demo", **changes) -> None:
+    match = {"list": name, "entry": entry, "by": "pdq", "distance": 4, "scheme": "own", "category": "x"}
+    body = {"category": "known-media-match", "signals": [], "thread": uuid.uuid4().hex, "detector": "known-media"}
+    device.find(**(body | {"matches": [match | changes]}))
+
+
+def test_known_media_joins_by_list_and_device_whatever_the_thread(hub, device, another_device) -> None:
+    listed(device, "e1")
+    listed(device, "e2")
+    listed(device, "e1", by="sha1", distance=0)
+    (alert,) = all_alerts(hub)
+    assert alert.findings_count == 3
+    assert [(m["entry"], m["by"]) for m in alert.matches] == [("e1", "sha1"), ("e2", "pdq")]
+    listed(device, "e1", name="other")
+    listed(another_device(), "e1")
+    assert [alert.findings_count for alert in all_alerts(hub)] == [3, 1, 1]
+    with hub.store.reading() as session:
+        kept = session.scalars(select(FindingRecord.matches).where(FindingRecord.seq == 1)).first()
+    assert kept[0]["entry"] == "e1"
+
+
+def test_an_entry_joins_the_open_alert_that_names_it_however_long_ago(hub, device, clock) -> None:
+    listed(device, "e1")
+    clock.forward(5 * 3600)
+    listed(device, "e1")
+    assert [alert.findings_count for alert in all_alerts(hub)] == [2]
+    clock.forward(5 * 3600)
+    listed(device, "e2")
+    assert [alert.findings_count for alert in all_alerts(hub)] == [2, 1]

@@ -37,6 +37,7 @@ def create_app(settings: HubSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(watch.run(), name="hub-watch")
+        hub.lists.follow()
         try:
             yield
         finally:

@@ -15,7 +15,14 @@ _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _CLAUSE = re.compile(r"[0-9A-Za-z.()/ -]{1,40}", re.ASCII)
 _METHOD = re.compile(r"[0-9A-Za-z._@/ +-]{0,80}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_UNPLAIN = re.compile(r"[^0-9A-Za-z ._:/#+=()-]", re.ASCII)
 _MOST = 40
+MOST_MATCHES = 20
+"""Matches that one finding may carry."""
+ROADS = ("md5", "sha1", "sha256", "pdq", "photodna", "video", "window")
+"""How media can match an entry of a list; see :class:`tocsin.model.media.Match`."""
+_FARTHEST = 65_536
+_NAMES = {"list": 64, "entry": 80, "scheme": 120, "category": 80}
 MAX_EVIDENCE = 32 * 1024 * 1024
 """Largest sealed evidence, in bytes."""
 
@@ -51,6 +58,7 @@ class FindingBody:
     observed_at: datetime
     evidence: EvidenceBody | None
     refines: bool
+    matches: tuple[dict[str, Any], ...] = ()
 
 
 def finding(body: dict[str, Any]) -> FindingBody:
@@ -70,6 +78,7 @@ def finding(body: dict[str, Any]) -> FindingBody:
         observed_at=moment(body, "observed_at"),
         evidence=_evidence(body.get("evidence")),
         refines=body.get("refines") is True,
+        matches=tuple(_listed(each) for each in _matches(body)),
     )
 
 
@@ -83,6 +92,14 @@ def label(body: dict[str, Any], name: str) -> str:
     """Return a short name, such as a version, from a body, or "" where there is none."""
     value = body.get(name)
     return value if isinstance(value, str) and _METHOD.fullmatch(value) else ""
+
+
+def plain(name: str, most: int = 80) -> str:
+    """Return a list's or entry's name as findings, alerts and the audit log carry it.
+
+    Sources name their entries as they like; what is not a plain letter, digit or joint becomes an underscore.
+    """
+    return _UNPLAIN.sub("_", name)[:most]
 
 
 def number(body: dict[str, Any], name: str) -> float:
@@ -143,6 +160,31 @@ def _signal(raw: Any) -> dict[str, Any]:
         "direction": _one_of(raw, "direction", Direction),
         "confidence": _number(raw, "confidence", 0, 1),
     }
+
+
+def _matches(body: dict[str, Any]) -> list[Any]:
+    matches = _list(body, "matches")
+    if len(matches) > MOST_MATCHES:
+        raise _wrong("matches")
+    return matches
+
+
+def _listed(raw: Any) -> dict[str, Any]:
+    """Read an entry of a hash list that media matched: names and numbers, no hash, no place."""
+    if not isinstance(raw, dict):
+        raise _wrong("matches")
+    return {
+        **{name: _name(raw, name, most) for name, most in _NAMES.items()},
+        "by": _one_of(raw, "by", ROADS),
+        "distance": _whole(raw, "distance", 0, _FARTHEST),
+    }
+
+
+def _name(raw: dict[str, Any], name: str, most: int) -> str:
+    value = raw.get(name, "")
+    if not isinstance(value, str) or len(value) > 4 * most or (not value and name in ("list", "entry")):
+        raise _wrong("matches")
+    return plain(value, most)
 
 
 def _verdict(raw: Any) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from tocsin.evidence.keys import DeviceKey
 from tocsin.hub.blobs import Blobs, open_blobs
 from tocsin.hub.checkpoints import Log
 from tocsin.hub.events import Bus
+from tocsin.hub.gate import Gate
+from tocsin.hub.media_lists import MediaLists
 from tocsin.hub.metrics import Metrics
 from tocsin.hub.notify import Sender, by_apprise
 from tocsin.hub.secret import HubSecret
@@ -33,8 +35,8 @@ class Hub:
     """Everything a handler may need; one per process, at ``app.state.hub``.
 
     ``key`` signs receipts, ``secret`` seals second factors and web hooks, ``log`` signs the audit log's
-    checkpoints, ``blobs`` keeps sealed evidence, ``sender`` sends notifications, ``writer`` writes what devices
-    send. ``started`` is when this hub came up.
+    checkpoints, ``blobs`` keeps sealed evidence, ``lists`` are the hash lists and ``gate`` paces who asks them,
+    ``sender`` sends notifications, ``writer`` writes what devices send. ``started`` is when this hub came up.
     """
 
     settings: HubSettings
@@ -43,9 +45,11 @@ class Hub:
     secret: HubSecret
     log: Log
     blobs: Blobs
+    lists: MediaLists
     started: datetime
     sender: Sender = by_apprise
     bus: Bus = field(default_factory=Bus)
+    gate: Gate = field(default_factory=Gate)
     metrics: Metrics = field(default_factory=Metrics)
     _writer: "Writer[Sequence[Any], Outcome] | None" = None
 
@@ -81,12 +85,14 @@ class Hub:
             secret=HubSecret.load_or_create(keys / "hub.secret"),
             log=Log.open(keys, store),
             blobs=open_blobs(settings.evidence),
+            lists=MediaLists(settings.own_lists, settings.lists, settings.list_key),
             started=settings.clock.now(),
         )
 
     def close(self) -> None:
         """Finish what waits to be written, end the live pages, and let go of everything. Harmless to repeat."""
         self.bus.close()
+        self.lists.close()
         if self._writer is not None:
             self._writer.close()
         self.store.close()

@@ -2,7 +2,9 @@
 
 A finding joins the open alert of the same key (subject, category, clause, and thread or detector) when that alert
 saw its last finding within 30 minutes, or when the finding says that it refines an earlier one. A joined finding
-does not ring again unless it is more severe. An alert, once rung, is announced to open pages after it is on disk.
+does not ring again unless it is more severe. Known media is kept together by device and list, and an entry of a list
+joins the open alert that names it already, however long ago. An alert, once rung, is announced to open pages after it
+is on disk.
 """
 
 import uuid
@@ -15,7 +17,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, lazyload
 
-from tocsin.hub import audit, notify
+from tocsin.hub import audit, known_media, notify
 from tocsin.hub.bodies import EvidenceBody, FindingBody
 from tocsin.hub.clauses import Cited, cite, cite_conditions
 from tocsin.hub.events import Event
@@ -80,6 +82,7 @@ class _News:
     not_seen: tuple[str, ...] = ()
     benign: tuple[str, ...] = ()
     clauses: list[Cited]
+    matches: tuple[dict[str, Any], ...] = ()
     refines: bool = False
     detail: str = ""
 
@@ -99,8 +102,9 @@ def take_finding(
     verdicts = list(body.verdicts)
     at = min(body.observed_at, now)
     clause = verdicts[0]["clause"] if verdicts else ""
+    together = known_media.group(origin.id, body.matches) or body.thread or body.detector
     news = _News(
-        key=f"{origin.subject_id}|{body.category}|{clause}|{body.thread or body.detector}",
+        key=f"{origin.subject_id}|{body.category}|{clause}|{together}",
         category=body.category,
         severity=body.severity,
         confidence=body.confidence,
@@ -109,6 +113,7 @@ def take_finding(
         not_seen=body.not_seen,
         benign=body.benign,
         clauses=cite(session, origin.order_id, verdicts),
+        matches=body.matches,
         refines=body.refines,
     )
     alert = _ring(session, hub, origin, news, now)
@@ -129,6 +134,7 @@ def take_finding(
             not_seen=list(body.not_seen),
             benign=list(body.benign),
             verdicts=verdicts,
+            matches=list(body.matches),
             thread=body.thread,
             at=at,
             received_at=now,
@@ -216,7 +222,7 @@ def observation_key(origin: Origin, signal: str) -> str:
 
 def _ring(session: Session, hub: Hub, origin: Origin, news: _News, now: datetime) -> Alert:
     alert = find_open(session, news.key)
-    if alert is not None and (news.refines or abs(news.at - alert.last_at) <= WINDOW):
+    if alert is not None and _belongs(alert, news):
         _join(session, hub, alert, news, now)
         return alert
     alert = Alert(
@@ -234,6 +240,7 @@ def _ring(session: Session, hub: Hub, origin: Origin, news: _News, now: datetime
         not_seen=_union((), news.not_seen),
         benign=_union((), news.benign),
         clauses=news.clauses,
+        matches=known_media.merge((), news.matches),
         status="new",
         findings_count=1,
         first_at=news.at,
@@ -252,6 +259,11 @@ def _ring(session: Session, hub: Hub, origin: Origin, news: _News, now: datetime
     return alert
 
 
+def _belongs(alert: Alert, news: _News) -> bool:
+    near = abs(news.at - alert.last_at) <= WINDOW
+    return near or news.refines or known_media.shared(alert.matches, news.matches)
+
+
 def _join(session: Session, hub: Hub, alert: Alert, news: _News, now: datetime) -> None:
     """Add to an open alert; ring again only if this is more severe than all before."""
     louder = news.severity > alert.severity
@@ -261,6 +273,8 @@ def _join(session: Session, hub: Hub, alert: Alert, news: _News, now: datetime) 
     alert.not_seen = [name for name in _union(alert.not_seen, news.not_seen) if name not in alert.signals]
     alert.benign = _union(alert.benign, news.benign)
     alert.clauses = _merge(alert.clauses, news.clauses)
+    if news.matches:
+        alert.matches = known_media.merge(alert.matches, news.matches)
     alert.findings_count += 1
     alert.first_at = min(alert.first_at, news.at)
     alert.last_at = max(alert.last_at, news.at)

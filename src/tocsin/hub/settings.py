@@ -13,6 +13,7 @@ class HubSettings:
 
     ``store_url`` empty: an SQLite file in ``data``; ``evidence_url`` empty: files in ``data``.
     ``heartbeat_s``: how often a device reports; ``missed``: how many in a row make it silent;
+    ``lists`` are folders of hash lists beside those in the data folder, ``list_key`` what opens encrypted ones.
     ``watch_s``: how often the hub looks. ``escalate_minutes`` is the default until a person sets another.
     """
 
@@ -23,6 +24,8 @@ class HubSettings:
     port: int = 8420
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    lists: tuple[Path, ...] = ()
+    list_key: str = field(default="", repr=False)
     clock: Clock = field(default_factory=SystemClock)
     heartbeat_s: int = 15
     missed: int = 3
@@ -38,6 +41,11 @@ class HubSettings:
     def evidence(self) -> str:
         """Where sealed evidence is kept: a URL, or the path of a folder."""
         return self.evidence_url or str(self.data / "evidence")
+
+    @property
+    def own_lists(self) -> Path:
+        """The hub's own folder of hash lists: every folder in it is one."""
+        return self.data / "lists"
 
     @property
     def tls(self) -> bool:

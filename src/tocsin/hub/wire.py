@@ -29,8 +29,12 @@ async def read(request: Request, limit: int) -> bytes:
 
 async def read_json(request: Request) -> Any:
     """Return the JSON of a body, gzip or plain. Raises Refused: 413 too large, 415 other encodings, 400 not JSON."""
-    data = await read(request, MAX_WIRE)
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    return parse(await read(request, MAX_WIRE), request.headers.get("content-encoding", "identity"))
+
+
+def parse(data: bytes, encoding: str = "identity") -> Any:
+    """Return the JSON of a body as sent. Raises Refused: 413 too large once unpacked, 415, 400 not JSON."""
+    encoding = encoding.strip().lower()
     if encoding == "gzip":
         data = _unpack(data)
     elif encoding != "identity":
@@ -55,7 +59,7 @@ def _unpack(data: bytes) -> bytes:
 
 
 def _too_large(limit: int) -> Refused:
-    return Refused(413, "too-large", f"The body is larger than {limit:,} bytes; send fewer entries at once.")
+    return Refused(413, "too-large", f"The body is larger than {limit:,} bytes; send less at once.")
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -7,7 +7,8 @@ from tocsin.hub.store import StoreError
 def test_a_healthy_hub_says_so(client) -> None:
     answer = client.get("/healthz")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "checks": {"store": True, "disk": True, "watch": True, "audit_log": True}}
+    checks = {"store": True, "disk": True, "watch": True, "audit_log": True, "lists": True}
+    assert answer.json() == {"status": "ok", "checks": checks}
 
 
 def test_a_store_that_cannot_be_written_is_told(client, hub, monkeypatch) -> None:
@@ -25,7 +26,8 @@ def test_a_full_disk_a_stuck_watch_and_a_broken_log_are_told(app, hub, monkeypat
     monkeypatch.setattr(health, "LEAST_FREE", 2**70)
     watch.last_run = 1e-9
     hub.log.refusal = "The log was altered."
-    assert health.check(hub, watch) == {"store": True, "disk": False, "watch": False, "audit_log": False}
+    told = health.check(hub, watch)
+    assert told == {"store": True, "disk": False, "watch": False, "audit_log": False, "lists": True}
 
 
 def test_metrics_count_without_naming(client, device) -> None:

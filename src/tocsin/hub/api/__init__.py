@@ -2,10 +2,24 @@
 
 from fastapi import APIRouter
 
-from tocsin.hub.api import alerts, audit, device, devices, events, evidence, health, orders, people, session, subjects
+from tocsin.hub.api import (
+    alerts,
+    audit,
+    device,
+    devices,
+    events,
+    evidence,
+    health,
+    match,
+    orders,
+    people,
+    session,
+    subjects,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     device.router,
+    match.router,
     session.router,
     alerts.router,
     evidence.router,

@@ -193,6 +193,7 @@ def brief(alert: Alert) -> dict[str, Any]:
         "device": {"id": alert.device_id, "label": alert.device.label} if alert.device else None,
         "signals": alert.signals,
         "clauses": [{key: clause[key] for key in ("clause", "condition", "status")} for clause in alert.clauses],
+        "matches": alert.matches,
         "findings": alert.findings_count,
         "first_at": utc_text(alert.first_at),
         "last_at": utc_text(alert.last_at),
@@ -238,6 +239,7 @@ def _finding(finding: FindingRecord) -> dict[str, Any]:
         "version": finding.version,
         "signals": finding.signals,
         "verdicts": finding.verdicts,
+        "matches": finding.matches,
         "evidence": finding.evidence,
     }
 

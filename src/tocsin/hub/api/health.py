@@ -23,7 +23,7 @@ _KEEP_S: Final = 2.0
 
 @router.get("/healthz")
 def healthz(request: Request, hub: Annotated[Hub, Depends(of_request)]) -> JSONResponse:
-    """Say whether the store can be written, the disk has room, the watch runs and the audit log is whole."""
+    """Say whether the store, the disk, the watch, the audit log and the hash lists are well."""
     kept: tuple[float, dict[str, Any]] | None = getattr(request.app.state, "health", None)
     if kept is None or time.monotonic() - kept[0] > _KEEP_S:
         kept = (time.monotonic(), check(hub, getattr(request.app.state, "watch", None)))
@@ -41,6 +41,7 @@ def check(hub: Hub, watch: Watch | None) -> dict[str, bool]:
         "disk": shutil.disk_usage(hub.settings.data).free >= LEAST_FREE,
         "watch": watch is None or age is None or age < WATCH_LATE_S,
         "audit_log": not hub.log.refusal,
+        "lists": not hub.lists.broken,
     }
 
 
@@ -55,6 +56,9 @@ def metrics(request: Request, hub: Annotated[Hub, Depends(of_request)]) -> Respo
         counted = select(Alert.status, func.count()).where(Alert.status != "closed").group_by(Alert.status)
         for status, n in session.execute(counted):
             hub.metrics.open_alerts.labels(status).set(n)
+    for state in ("verified", "unverified", "broken"):
+        hub.metrics.lists.labels(state).set(sum(each.state == state for each in hub.lists.states))
+    hub.metrics.list_entries.set(hub.lists.entries)
     hub.metrics.writer_waiting.set(hub.writer.waiting)
     hub.metrics.listeners.set(hub.bus.listeners)
     hub.metrics.watch_age.set((watch.age_s() if watch else None) or 0)

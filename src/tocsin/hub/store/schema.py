@@ -199,7 +199,8 @@ class Alert(Base):
     """Findings that belong together, for one person to decide on.
 
     ``status``: new, acknowledged, escalated, closed. ``key`` groups: an open alert of the same key takes
-    further findings in instead of ringing again. ``verdict`` is a ReviewVerdict once closed.
+    further findings in instead of ringing again. ``matches`` are the entries of hash lists that its findings named,
+    each once. ``verdict`` is a ReviewVerdict once closed.
     """
 
     __tablename__ = "alerts"
@@ -217,6 +218,7 @@ class Alert(Base):
     not_seen: Mapped[list[str]] = mapped_column(default=list)
     benign: Mapped[list[str]] = mapped_column(default=list)
     clauses: Mapped[list[Any]] = mapped_column(default=list)
+    matches: Mapped[list[Any]] = mapped_column(default=list)
     status: Mapped[str] = mapped_column(String(12), default="new")
     findings_count: Mapped[int] = mapped_column(Integer, default=0)
     first_at: Mapped[datetime]
@@ -240,7 +242,7 @@ class Alert(Base):
 
 
 class FindingRecord(Base):
-    """The readable part of a finding: category, severity, clause, signal names, versions, times."""
+    """The readable part of a finding: category, severity, clause, signal names, list entries, versions, times."""
 
     __tablename__ = "findings"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -256,6 +258,7 @@ class FindingRecord(Base):
     not_seen: Mapped[list[str]] = mapped_column(default=list)
     benign: Mapped[list[str]] = mapped_column(default=list)
     verdicts: Mapped[list[Any]] = mapped_column(default=list)
+    matches: Mapped[list[Any]] = mapped_column(default=list)
     thread: Mapped[str] = mapped_column(String(64), default="")
     at: Mapped[datetime]
     received_at: Mapped[datetime]

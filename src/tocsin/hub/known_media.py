@@ -1,0 +1,40 @@
+"""How matches with hash lists group and add up in an alert: one alert a list and device, each entry in it once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+MOST_KEPT: Final = 200
+"""Entries that one alert names; its findings name the rest."""
+
+_SURENESS: Final = {"sha256": 0, "sha1": 1, "md5": 2, "pdq": 3, "photodna": 4, "video": 5, "window": 9}
+
+
+def group(device_id: str, matches: Sequence[Mapping[str, Any]]) -> str:
+    """Return the part of an alert's key that keeps what one list matched on one device together; "" without matches.
+
+    A folder of listed pictures is one alert for a person to decide on, not hundreds.
+    """
+    if not matches:
+        return ""
+    name = str(matches[0]["list"])
+    return f"{device_id[:32]}|list:{sha256(name.encode()).hexdigest()[:16]}"
+
+
+def merge(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return each entry of each list once, in the order first seen, with the surest way in which it was found."""
+    kept: dict[tuple[str, str], dict[str, Any]] = {}
+    for match in (*old, *new):
+        key = (match["list"], match["entry"])
+        if key not in kept or _rank(match) < _rank(kept[key]):
+            kept[key] = dict(match)
+    return list(kept.values())[:MOST_KEPT]
+
+
+def shared(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> bool:
+    """Say whether some entry of some list is in both."""
+    return bool({(m["list"], m["entry"]) for m in old} & {(m["list"], m["entry"]) for m in new})
+
+
+def _rank(match: Mapping[str, Any]) -> tuple[int, int]:
+    return (_SURENESS.get(match["by"], 8), match["distance"])

@@ -1,0 +1,42 @@
+"""Nonces are good once, the pace is bounded, and the same match is written down once in a while."""
+
+import time
+
+from tocsin.hub import gate
+from tocsin.hub.gate import Gate
+from tocsin.model.media import Match
+
+MATCH = Match(list="demo", entry="17", by="pdq", distance=4)
+
+
+def test_a_nonce_is_good_once_for_each_device() -> None:
+    made = Gate()
+    assert made.use("d1", "n")
+    assert not made.use("d1", "n")
+    assert made.use("d2", "n")
+
+
+def test_a_nonce_is_forgotten_after_a_while(monkeypatch) -> None:
+    made, now = Gate(), time.monotonic()
+    assert made.use("d1", "n")
+    monkeypatch.setattr(gate.time, "monotonic", lambda: now + gate.NONCE_S + 1)
+    assert made.use("d1", "n")
+
+
+def test_a_burst_is_taken_and_then_the_pace_holds(monkeypatch) -> None:
+    made, now = Gate(), time.monotonic()
+    monkeypatch.setattr(gate.time, "monotonic", lambda: now)
+    assert [made.pace("d1") for _ in range(gate.BURST)] == [0.0] * gate.BURST
+    assert 0 < made.pace("d1") <= 1 / gate.A_SECOND
+    assert made.pace("d2") == 0.0
+    monkeypatch.setattr(gate.time, "monotonic", lambda: now + 1.001)
+    assert sum(made.pace("d1") == 0.0 for _ in range(100)) == gate.A_SECOND
+
+
+def test_a_match_is_written_down_once_in_a_while(monkeypatch) -> None:
+    made, now = Gate(), time.monotonic()
+    assert made.fresh("d1", MATCH)
+    assert not made.fresh("d1", MATCH)
+    assert made.fresh("d2", MATCH)
+    monkeypatch.setattr(gate.time, "monotonic", lambda: now + gate.AGAIN_S + 5)
+    assert made.fresh("d1", MATCH)

@@ -1,0 +1,33 @@
+"""Matches keep together by list and device, and an entry is named once, in its surest form."""
+
+from tocsin.hub import known_media
+
+
+def match(entry: str = "e1", name: str = "demo", by: str = "pdq", distance: int = 8) -> dict:
+    return {"list": name, "entry": entry, "by": by, "distance": distance, "scheme": "", "category": ""}
+
+
+def test_one_list_on_one_device_is_one_group() -> None:
+    assert known_media.group("d1", [match("e1")]) == known_media.group("d1", [match("e2")])
+    assert known_media.group("d1", [match()]) != known_media.group("d2", [match()])
+    assert known_media.group("d1", [match()]) != known_media.group("d1", [match(name="other")])
+    assert known_media.group("d1", []) == ""
+    assert len(known_media.group("d" * 32, [match(name="n" * 64)])) < 60
+
+
+def test_an_entry_is_named_once_in_its_surest_form() -> None:
+    merged = known_media.merge(
+        [match("e1"), match("e2")], [match("e1", by="sha1", distance=0), match("e2", by="window")]
+    )
+    assert [(m["entry"], m["by"]) for m in merged] == [("e1", "sha1"), ("e2", "pdq")]
+    nearer = known_media.merge([match(distance=20)], [match(distance=4)])
+    assert nearer[0]["distance"] == 4
+
+
+def test_a_flood_is_bounded() -> None:
+    assert len(known_media.merge([], [match(str(n)) for n in range(1000)])) == known_media.MOST_KEPT
+
+
+def test_shared_entries_are_told() -> None:
+    assert known_media.shared([match("e1")], [match("e2"), match("e1", by="md5")])
+    assert not known_media.shared([match("e1")], [match("e1", name="other")])
