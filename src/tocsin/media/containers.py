@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -232,9 +233,8 @@ def _refusal(file: BinaryIO, progress: Progress, error: Exception) -> VideoError
         return VideoError("time-out", "The video took too long to open.")
     if _lacks_index(file):
         return VideoError("unreadable", "The video is cut off: the part that says where its pictures lie is missing.")
-    text = str(error).lower()
-    if "whitelist" in text or "not permitted" in text or "protocol" in text:
-        return VideoError("unsupported", "Files of this kind are not opened.")
+    if isinstance(error, PermissionError) or getattr(error, "errno", 0) == errno.EINVAL:
+        return VideoError("unsupported", "This kind of file is not opened as a video.")
     return VideoError("unreadable", "The file is not a video, or it is damaged.")
 
 

@@ -141,31 +141,42 @@ def decoded(
     """
     groups = grouped(source)
     group, number = next(groups, None), 0
+    wanted: dict[int, int] = {}
+    known: dict[int, int] = {}
     while group is not None and group.ordered:
         following = next(groups, None)
         fresh = following is None or (following.ordered and following.clean)
-        wanted = choose(group)
-        last = max((n for n, packet in enumerate(group.packets) if packet.pts in wanted), default=-1)
+        here = choose(group)
+        wanted |= here
+        known = group.numbers()
+        last = max((n for n, packet in enumerate(group.packets) if packet.pts in here), default=-1)
         for place, packet in enumerate(group.packets):
             if fresh and place > last:
                 break
-            for frame in decoder.feed(packet, wanted=packet.pts in wanted):
+            for frame in decoder.feed(packet, wanted=packet.pts in here):
                 if frame.pts in wanted:
-                    yield frame, wanted[frame.pts]
+                    yield frame, wanted.pop(frame.pts)
         if fresh:
             for frame in decoder.drain():
                 if frame.pts in wanted:
-                    yield frame, wanted[frame.pts]
+                    yield frame, wanted.pop(frame.pts)
+            wanted.clear()
         number = group.first + len(group.packets)
         group = following
-    while group is not None:
-        for packet in group.packets:
-            for frame in decoder.feed(packet):
-                if every(number, frame.pts):
-                    yield frame, number
-                number += 1
-        group = next(groups, None)
-    for frame in decoder.drain():
+    for frame in _rest(group, groups, decoder):
+        if frame.pts in known:
+            if frame.pts in wanted:
+                yield frame, wanted.pop(frame.pts)
+            continue
         if every(number, frame.pts):
             yield frame, number
         number += 1
+
+
+def _rest(group: Group | None, groups: Iterator[Group], decoder: Decoder) -> Iterator[VideoFrame]:
+    """Decode everything from a group that is not ordered."""
+    while group is not None:
+        for packet in group.packets:
+            yield from decoder.feed(packet)
+        group = next(groups, None)
+    yield from decoder.drain()
