@@ -3,7 +3,8 @@
 import secrets
 from collections.abc import Callable, Iterator
 
-from tocsin.agent.sensors.x11 import ScreenLostError, Window, X11Display
+from tocsin.agent.sensors.stacking import Window
+from tocsin.agent.sensors.x11 import ScreenLostError, X11Display
 from tocsin.model import Clock, Kind, Observation, StateSeen
 
 _LONGEST = 5.0

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tocsin.agent.sensors.stacking import Window
 from tocsin.agent.sensors.tiles import Hashes, Pace, changed_tiles, tile_hashes
-from tocsin.agent.sensors.x11 import ScreenLostError, Window, X11Display
+from tocsin.agent.sensors.x11 import ScreenLostError, X11Display
 from tocsin.model import Rect
 
 Pixels = npt.NDArray[np.uint8]

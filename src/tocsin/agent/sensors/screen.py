@@ -3,13 +3,11 @@
 Two threads: one looks (and is never held up by reading), one reads. Lines wait between them as pictures.
 """
 
-import hashlib
 import queue
-import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 
@@ -23,12 +21,16 @@ from tocsin.agent.sensors.ocr import Reader
 from tocsin.agent.sensors.patience import WAIT, Patience
 from tocsin.agent.sensors.reading import Batch, Reading
 from tocsin.agent.sensors.regions import clip, grow, join, touch
+from tocsin.agent.sensors.stacking import Window
 from tocsin.agent.sensors.tiles import changed_bands
-from tocsin.agent.sensors.visible import Change, Sight, Visible
-from tocsin.agent.sensors.x11 import ScreenLostError, Window, X11Display, until
+from tocsin.agent.sensors.visible import Change, Sight, Visible, thread_of
+from tocsin.agent.sensors.x11 import ScreenLostError, X11Display, until
 from tocsin.model import Clock, Kind, Line, NotScanned, Observation, Rect, StateSeen, TextSeen
 
 Pixels = npt.NDArray[np.uint8]
+
+Painted = Callable[[Sequence[Rect], Sequence[Window], int], None]
+"""Is told what truly changed, the windows as they lie (topmost first), and the moment; must return at once."""
 
 SETTLE = 0.025
 """Seconds without new damage after which a burst of painting has settled."""
@@ -39,7 +41,6 @@ STILL = 10.0
 _NEAR = 16
 _SIDE, _ABOVE = 640, 40
 _MOST_WINDOWS = 200
-_COUNTER = re.compile(r"^\s*[(\[]\d+\+?[)\]]\s*|\s*[(\[]\d+\+?[)\]]\s*$|^[•●*]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class ScreenSensor:
         self._reading = Reading(reader, self._emit, self._cache)
         self._visible: dict[int, Visible] = {}
         self._patience = Patience()
+        self.painted: Painted | None = None
         self._screen: Pixels = np.zeros((0, 0, 4), np.uint8)
         self._lock = threading.Lock()
         self._closed = False
@@ -153,16 +155,23 @@ class ScreenSensor:
 
     def picture(self, rect: Rect) -> bytes:
         """Return the PNG of a rectangle as last seen, the agent's own windows left out; empty if off the screen."""
-        with self._lock:
-            part = clip(rect, Rect(0, 0, self._screen.shape[1], self._screen.shape[0]))
-            if part is None:
-                return b""
-            pixels = self._screen[part.y : part.bottom, part.x : part.right, 2::-1].copy()
+        part = clip(rect, Rect(0, 0, *self.size()))
+        if part is None:
+            return b""
         out = BytesIO()
-        Image.fromarray(pixels).save(out, "PNG", compress_level=6)
+        Image.fromarray(self.copy(part)[:, :, 2::-1].copy()).save(out, "PNG", compress_level=6)
         return out.getvalue()
 
     pixels = picture
+
+    def size(self) -> tuple[int, int]:
+        """Return the width and height of the screen as last seen."""
+        return self._screen.shape[1], self._screen.shape[0]
+
+    def copy(self, rect: Rect) -> Pixels:
+        """Return the pixels of a rectangle on the screen as last seen, the agent's own windows left out."""
+        with self._lock:
+            return self._screen[rect.y : rect.bottom, rect.x : rect.right].copy()
 
     # looking
 
@@ -251,6 +260,8 @@ class ScreenSensor:
         if not bands:
             return
         changed = [Rect(part.x + b.x, part.y + b.y, b.w, b.h) for b in bands]
+        if self.painted is not None:
+            self.painted(changed, self._display.stack(), seen_ns)
         mine: dict[int, tuple[Window | None, list[Rect]]] = {}
         for band in changed:
             for owner, areas in self._display.owners(band):
@@ -274,7 +285,7 @@ class ScreenSensor:
         self._found += len(found)
         state = self._visible.setdefault(key, Visible())
         app, title, frame = (owner.app, owner.title, owner.rect) if owner is not None else ("", "", None)
-        thread = self._thread_of(key, app, title)
+        thread = thread_of(key, app, title)
         change = state.change(areas, [sight for sight, _ in found], time.monotonic(), thread)
         fresh = [*change.fresh, *self._second_chances(change, found)]
         if not fresh and not change.edits:
@@ -348,12 +359,6 @@ class ScreenSensor:
                 del self._visible[key]
 
     # telling
-
-    def _thread_of(self, key: int, app: str, title: str) -> str:
-        """Name a chat alike after a restart, so that what is still on the screen joins its alert; salted when sent."""
-        plain = _COUNTER.sub("", title).strip()
-        text = f"{key}\0{app}\0{plain}".encode()
-        return hashlib.blake2b(text, digest_size=8).hexdigest()
 
     def _emit(self, batch: Batch, lines: list[Line]) -> None:
         body = TextSeen(tuple(lines), batch.frame)

@@ -3,6 +3,8 @@
 Lines are known by the digest of their pixels, so nothing here waits for reading and nothing here knows any words.
 """
 
+import hashlib
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ REMEMBERED = 4096
 FORGET_AFTER = 600.0
 """Seconds after which a pair of lines that comes back counts as new."""
 _LINGER = 1.0
+_COUNTER = re.compile(r"^\s*[(\[]\d+\+?[)\]]\s*|\s*[(\[]\d+\+?[)\]]\s*$|^[•●*]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +142,9 @@ def _grew(old: Sight, new: Sight) -> bool:
     if size < 3:
         return False
     return bool((old.profile[:size] == new.profile[:size]).mean() > 0.8)
+
+
+def thread_of(key: int, app: str, title: str) -> str:
+    """Name a chat alike after a restart, so that what is still on the screen joins its alert; salted when sent."""
+    text = f"{key}\0{app}\0{_COUNTER.sub('', title).strip()}".encode()
+    return hashlib.blake2b(text, digest_size=8).hexdigest()

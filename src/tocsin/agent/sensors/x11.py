@@ -8,14 +8,13 @@ import os
 import select
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tocsin.agent.sensors.idle import IdleClock
-from tocsin.agent.sensors.regions import clip, subtract
+from tocsin.agent.sensors.stacking import Window, covered, owners
 from tocsin.model import Rect
 
 Pixels = npt.NDArray[np.uint8]
@@ -27,18 +26,6 @@ class DisplayError(RuntimeError):
 
 class ScreenLostError(DisplayError):
     """The display server went away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A top-level window: ``id`` of its frame, ``client`` of the program's own window inside it (often the same)."""
-
-    id: int
-    client: int
-    rect: Rect
-    app: str
-    title: str
-    pid: int
 
 
 class X11Display:
@@ -219,34 +206,12 @@ class X11Display:
         return None
 
     def owners(self, rect: Rect) -> Iterator[tuple[Window | None, list[Rect]]]:
-        """Yield each window that is on top somewhere in ``rect``, with the parts where it is; None is the desktop."""
-        left = [rect]
-        for window in self.stack():
-            visible: list[Rect] = []
-            rest: list[Rect] = []
-            for part in left:
-                inside = clip(part, window.rect)
-                if inside is None:
-                    rest.append(part)
-                else:
-                    visible.append(inside)
-                    rest.extend(subtract(part, inside))
-            if visible:
-                yield window, visible
-            left = rest
-            if not left:
-                return
-        yield None, left
+        """Return each window that is on top somewhere in ``rect``, with the parts where it is; None is the desktop."""
+        return owners(self.stack(), rect)
 
     def covered(self, window: Window | None, rect: Rect) -> list[Rect]:
         """Return the parts of ``rect`` where other windows lie on top of ``window``."""
-        parts = []
-        for other in self.stack():
-            if window is not None and other.id == window.id:
-                break
-            if (part := clip(other.rect, rect)) is not None:
-                parts.append(part)
-        return parts
+        return covered(self.stack(), window, rect)
 
     def active(self) -> Window | None:
         """Return the focused window; without a window manager the one with the input focus, else the topmost."""

@@ -1,0 +1,78 @@
+"""When to look for pictures where: soon after a place has settled, once a second where it never does."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tocsin.agent.sensors.tiles import components
+from tocsin.model import Rect
+
+Times = npt.NDArray[np.float64]
+
+TILE = 32
+"""Side of a place in pixels."""
+EVERY = 1.0
+"""Seconds between looks at a place that never settles: a frame a second."""
+AT_ONCE = 3.0
+"""Looks at one place in quick succession, as when somebody leafs through pictures, before that pace holds."""
+
+
+class Places:
+    """The screen in tiles: since when each has changed without a look, when it changed and was looked at last."""
+
+    def __init__(self, settle: float = 0.1) -> None:
+        """Take a place for settled ``settle`` seconds after its last change."""
+        self._settle = settle
+        self._size = (0, 0)
+        self._make()
+
+    def _make(self) -> None:
+        shape = (-(-self._size[1] // TILE), -(-self._size[0] // TILE))
+        self._dirty = np.zeros(shape, np.bool_)
+        self._since, self._last, self._looked = (np.zeros(shape) for _ in range(3))
+        self._credit = np.full(shape, AT_ONCE)
+
+    def clear(self) -> None:
+        """Forget everything that changed."""
+        self._make()
+
+    def changed(self, rects: Sequence[Rect], size: tuple[int, int], now: float) -> None:
+        """Note that rectangles changed on a screen of ``size`` (width, height); ``now`` is monotonic, in seconds."""
+        if size != self._size:
+            self._size = size
+            self._make()
+        touched = np.zeros_like(self._dirty)
+        for r in rects:
+            touched[max(0, r.y // TILE) : -(-r.bottom // TILE), max(0, r.x // TILE) : -(-r.right // TILE)] = True
+        self._since[touched & ~self._dirty] = now
+        self._last[touched] = now
+        self._dirty |= touched
+
+    def next(self, now: float) -> float | None:
+        """Return the seconds until something may be due, or None when nothing has changed."""
+        if not self._dirty.any():
+            return None
+        settled = self._last[self._dirty] + self._settle
+        return float(max(0.02, min(EVERY, settled.min() - now)))
+
+    def due(self, now: float) -> list[tuple[Rect, bool]]:
+        """Return the rectangles to look at now, each with whether it is one that never settles."""
+        if not self._dirty.any():
+            return []
+        credit = np.minimum(AT_ONCE, self._credit + (now - self._looked) / EVERY)
+        settled = self._dirty & (now - self._last >= self._settle) & (credit >= 1.0)
+        restless = self._dirty & (now - np.maximum(self._since, self._looked) >= EVERY)
+        take = settled | restless
+        if not take.any():
+            return []
+        self._credit[take] = np.maximum(0.0, credit[take] - 1.0)
+        self._looked[take] = now
+        self._dirty[take] = False
+        out = []
+        for box in components(take):
+            inside = (slice(box.y, box.bottom), slice(box.x, box.right))
+            moving = bool((restless & ~settled)[inside].sum() * 2 > take[inside].sum())
+            rect = Rect(TILE * box.x, TILE * box.y, TILE * box.w, TILE * box.h)
+            out.append((rect, moving))
+        return out

@@ -1,0 +1,249 @@
+"""See pictures as they appear on the screen: found where it changed, cut to their edges, hashed at once, and asked of.
+
+A thread of its own, so that reading text never waits for it. It works on the screen sensor's copy of the screen, where
+the agent's own windows are left out. Pixels do not leave this file: only hashes do. A place that has settled is looked
+at soon, one that never does (a video) once a second; a picture that stands still or only moved is not hashed again.
+"""
+
+import hashlib
+import queue
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tocsin.agent.sensors.picture_edges import BLOCK, Found, Grain, find_pictures, rough_places
+from tocsin.agent.sensors.picture_places import Places
+from tocsin.agent.sensors.picture_prints import print_of
+from tocsin.agent.sensors.regions import clip, grow
+from tocsin.agent.sensors.stacking import Window, covered, owners
+from tocsin.agent.sensors.visible import thread_of
+from tocsin.model import Clock, Fingerprints, Kind, NotScanned, Observation, Print, Rect
+
+Pixels = npt.NDArray[np.uint8]
+
+LEAST_QUALITY = 50
+"""PDQ quality below which a hash says too little to be compared (the reference's own advice)."""
+FORGET_AFTER = 600.0
+"""Seconds after which a picture that still stands is asked of again: lists change."""
+REMEMBERED = 4096
+"""Pictures remembered as asked of."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureAt:
+    """Where and when a picture stood on the screen; ``moving`` tells that it was a frame of something that moves."""
+
+    box: Rect
+    app: str
+    title: str
+    thread: str
+    at: datetime
+    seen_ns: int
+    moving: bool = False
+
+
+Ask = Callable[[Fingerprints, PictureAt], None]
+"""Takes a picture's fingerprints (the likeliest crop first) and where it stood; must return at once."""
+
+
+class Screen(Protocol):
+    """What the screen sensor lends: its copy of the screen."""
+
+    def size(self) -> tuple[int, int]:
+        """Return width and height."""
+        ...
+
+    def copy(self, rect: Rect) -> Pixels:
+        """Return the pixels of a rectangle as last seen (height x width x 4 bytes, blue first)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PictureStats:
+    """What the picture sensor has done so far: looks, pictures found, hashed (crops), asked of, known already, and not
+    asked of because a hash said too little; ``seconds`` of looking; whether pictures are shed now."""
+
+    looks: int
+    found: int
+    hashed: int
+    asked: int
+    known: int
+    poor: int
+    seconds: float
+    off: bool
+
+
+class PictureSensor:
+    """Pictures on the screen. ``changed`` is told by the screen sensor; ``ask`` gets what was found."""
+
+    name = "pictures"
+
+    def __init__(
+        self, screen: Screen, clock: Clock, ask: Ask, excluded: Callable[[], set[int]] = set, settle: float = 0.1
+    ) -> None:
+        """Look at ``screen``; ``excluded`` names windows (the agent's own) that are never looked at."""
+        self._screen, self._clock, self._ask, self._excluded = screen, clock, ask, excluded
+        self._places = Places(settle)
+        self._ready = threading.Condition()
+        self._stack: tuple[Window, ...] = ()
+        self._seen_ns = 0
+        self._asked: OrderedDict[bytes, float] = OrderedDict()
+        self._out: queue.Queue[Observation | None] = queue.Queue()
+        self._closed = self._began = self._off = False
+        self._looks = self._found = self._hashed = self._sent = self._known = self._poor = 0
+        self._seconds = 0.0
+        self._thread = threading.Thread(target=self._run, name="tocsin-pictures", daemon=True)
+
+    # what others call
+
+    def changed(self, rects: Sequence[Rect], stack: Sequence[Window], seen_ns: int) -> None:
+        """Take note of what was painted, and of the windows as they lie now. Returns at once."""
+        with self._ready:
+            self._stack, self._seen_ns = tuple(stack), seen_ns
+            if not self._off:
+                self._places.changed(rects, self._screen.size(), time.monotonic())
+                self._ready.notify()
+
+    def observations(self) -> Iterator[Observation]:
+        """Begin; yield only the sensor's own failures until closed: what it sees goes to ``ask``."""
+        self.start()
+        while (seen := self._out.get()) is not None:
+            yield seen
+
+    def start(self) -> None:
+        """Begin to look; ``observations`` does so too."""
+        if not self._began:
+            self._began = True
+            self._thread.start()
+
+    def pace(self, level: int) -> None:
+        """Look only at level 0: pictures are the first thing that is shed."""
+        with self._ready:
+            self._off = level > 0
+            self._places.clear()
+
+    def close(self) -> None:
+        """Stop looking and forget what was seen."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify()
+        if self._thread.is_alive():
+            self._thread.join(5)
+        self._asked.clear()
+        self._out.put(None)
+
+    def stats(self) -> PictureStats:
+        """Return counts for health and measurements."""
+        return PictureStats(
+            self._looks,
+            self._found,
+            self._hashed,
+            self._sent,
+            self._known,
+            self._poor,
+            self._seconds,
+            self._off,
+        )
+
+    # looking
+
+    def _run(self) -> None:
+        try:
+            while (due := self._wait()) is not None:
+                began = time.monotonic()
+                areas, stack, seen_ns = due
+                for area, moving in areas:
+                    self._look(area, stack, seen_ns, moving)
+                spent = time.monotonic() - began
+                self._looks += 1
+                self._seconds += spent
+                with self._ready:
+                    self._ready.wait_for(lambda: self._closed, min(spent, 0.5))
+        except Exception as problem:
+            body = NotScanned("failed", f"The picture sensor stopped: {problem}")
+            now = self._clock.now()
+            seen = Observation(id=secrets.token_hex(8), kind=Kind.STATE, at=now, sensor=self.name, body=body)
+            self._out.put(seen)
+
+    def _wait(self) -> tuple[list[tuple[Rect, bool]], tuple[Window, ...], int] | None:
+        """Wait until some place is due; return the places, whether they move, and the windows; None once closed."""
+        with self._ready:
+            while not self._closed:
+                now = time.monotonic()
+                areas = self._places.due(now)
+                if areas:
+                    return areas, self._stack, self._seen_ns
+                self._ready.wait(self._places.next(now))
+            return None
+
+    def _look(self, area: Rect, stack: Sequence[Window], seen_ns: int, moving: bool) -> None:
+        """Find the pictures that touch a changed area, window by window, in as much of the window as they need."""
+        width, height = self._screen.size()
+        whole, excluded = Rect(0, 0, width, height), self._excluded()
+        for owner, parts in owners(stack, area):
+            if owner is not None and (owner.id in excluded or owner.client in excluded):
+                continue
+            bounds = clip(owner.rect, whole) if owner is not None else whole
+            parts = [part for part in parts if self._may_hold(part, bounds)]
+            if bounds is None or not parts:
+                continue
+            pixels = self._screen.copy(bounds)
+            if pixels.shape[:2] != (bounds.h, bounds.w):
+                continue
+            seen = pixels
+            if hidden := covered(stack, owner, bounds):
+                seen = pixels.copy()
+                for other in hidden:
+                    y, x = other.y - bounds.y, other.x - bounds.x
+                    seen[y : y + other.h, x : x + other.w] = 0
+            near = [Rect(part.x - bounds.x, part.y - bounds.y, part.w, part.h) for part in parts]
+            for found in find_pictures(seen, near):
+                self._found += 1
+                self._take(pixels, found, bounds, owner, seen_ns, moving)
+
+    def _may_hold(self, part: Rect, bounds: Rect | None) -> bool:
+        """Tell whether anything as busy as a picture lies in or beside a changed area: text and carets do not."""
+        region = clip(grow(part, 4 * BLOCK, 4 * BLOCK), bounds) if bounds is not None else None
+        return region is not None and bool(rough_places(Grain(self._screen.copy(region)).busy()))
+
+    def _take(
+        self, pixels: Pixels, found: Found, bounds: Rect, owner: Window | None, seen_ns: int, moving: bool
+    ) -> None:
+        """Hash a picture's crops and ask of them, unless it was asked of already."""
+        now, digest = time.monotonic(), _digest(pixels, found.box)
+        if now - self._asked.get(digest, -FORGET_AFTER) < FORGET_AFTER:
+            self._known += 1
+            self._asked.move_to_end(digest)
+            return
+        prints: dict[str, Print] = {}
+        for crop in found.crops:
+            made = print_of(pixels[crop.y : crop.bottom, crop.x : crop.right, 2::-1])
+            self._hashed += 1
+            if made.quality >= LEAST_QUALITY:
+                prints.setdefault(made.hex, made)
+        self._asked[digest] = now
+        while len(self._asked) > REMEMBERED:
+            self._asked.popitem(last=False)
+        if not prints:
+            self._poor += 1
+            return
+        app, title, key = (owner.app, owner.title, owner.id) if owner is not None else ("", "", 0)
+        box = Rect(found.box.x + bounds.x, found.box.y + bounds.y, found.box.w, found.box.h)
+        at = PictureAt(box, app, title, thread_of(key, app, title), self._clock.now(), seen_ns, moving)
+        self._sent += 1
+        self._ask(Fingerprints(media="picture", prints=tuple(prints.values())), at)
+
+
+def _digest(pixels: Pixels, box: Rect) -> bytes:
+    """Name a picture by a sixth of its pixels: enough to know it again, cheap enough for every look."""
+    part = pixels[box.y : box.bottom : 2, box.x : box.right : 3, :3]
+    size = box.w.to_bytes(4, "big") + box.h.to_bytes(4, "big")
+    return hashlib.blake2b(np.ascontiguousarray(part).data, digest_size=16, key=size).digest()
