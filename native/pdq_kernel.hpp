@@ -31,6 +31,9 @@ struct Kernel {
     void (*dots)(const float *row, const int *first, const float *weights, int length, float *out);
     // B = D A Dᵀ in the reference's order of additions; D is 16 x 64.
     void (*cosines)(const float *a, const float *d, float *b);
+    // Whole steps of 100/255 between neighbours of a 64 x 64 picture, toward zero, summed; `unsure` counts those that
+    // `slack` more or less of a step would change.
+    void (*steps)(const float *small, float slack, int *sum, int *unsure);
     // The reference's own order: luma, two passes of running sums along rows and columns, decimation to `small`.
     // `work` holds reference_room(height, width) floats, zero at first.
     void (*reference)(const Picture &picture, float *small, float *work);

@@ -134,6 +134,36 @@ void cosines(const float *a, const float *d, float *b) {
     }
 }
 
+typedef int i8 __attribute__((vector_size(32)));
+
+inline void step(const f8 &u, const f8 &v, float slack, i8 &sum, i8 &unsure) {
+    const f8 exact = (u - v) * 100.0f / 255.0f;
+    const f8 size = exact < 0.0f ? -exact : exact;
+    const i8 whole = __builtin_convertvector(size, i8);
+    const f8 past = size - __builtin_convertvector(whole, f8);
+    sum += whole;
+    unsure -= ((past < slack) & (whole > 0)) | (past > 1.0f - slack);   // a true lane is -1
+}
+
+void steps(const float *small, float slack, int *sum, int *unsure) {
+    i8 sums = {}, doubts = {};
+    alignas(32) float last[kSide + 8] = {};   // a row with room behind: the last column has no right neighbour
+    for (int i = 0; i < kSide; i++) {
+        const float *row = small + i * kSide;
+        std::memcpy(last, row, kSide * sizeof(float));
+        last[kSide] = last[kSide - 1];
+        for (int j = 0; j < kSide; j += 8) {
+            if (i + 1 < kSide) step(load(row + j), load(row + kSide + j), slack, sums, doubts);
+            step(load(last + j), load(last + j + 1), slack, sums, doubts);
+        }
+    }
+    *sum = *unsure = 0;
+    for (int lane = 0; lane < 8; lane++) {
+        *sum += sums[lane];
+        *unsure += doubts[lane];
+    }
+}
+
 // --- the reference's own order ------------------------------------------------------------------------------------
 
 // Luma as package pdqhash has it, rounded once: 299 R + 587 G + 114 B is exact, and so is the division's rounding.
@@ -283,7 +313,7 @@ void reference(const Picture &picture, float *small, float *work) {
     second.finish(keep);
 }
 
-constexpr Kernel kKernel = {add_whole, add_real, dots, cosines, reference};
+constexpr Kernel kKernel = {add_whole, add_real, dots, cosines, steps, reference};
 
 }  // namespace
 

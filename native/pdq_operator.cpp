@@ -21,24 +21,29 @@ struct Box {
     int count() const { return high - low; }
 };
 
-// The weights of pixels low … low + weights.size() - 1 in output `at`: a box of boxes. Returns w² when none was
-// clipped (the weights are then whole numbers, to be divided by it), else 1.
+// The weights of pixels low … low + weights.size() - 1 in output `at`: a box of boxes. Returns what they are to be
+// divided by: w² when no box was clipped (the weights are then whole numbers, a tent), else 1.
 double weigh(int at, int n, int &low, std::vector<double> &weights) {
-    const int size = window(n);
+    const int size = window(n), half = (size + 2) / 2;
+    low = at - 2 * (size - half);
+    if (low >= 0 && at + 2 * (half - 1) < n) {
+        weights.resize(static_cast<std::size_t>(2 * size - 1));
+        for (int k = 0; k < 2 * size - 1; k++)
+            weights[static_cast<std::size_t>(k)] = std::min(k + 1, 2 * size - 1 - k);
+        return static_cast<double>(size) * size;
+    }
     const Box outer(at, size, n);
     low = Box(outer.low, size, n).low;
     weights.assign(static_cast<std::size_t>(Box(outer.high - 1, size, n).high - low) + 1, 0.0);
-    bool clipped = outer.count() != size;
-    for (int q = outer.low; q < outer.high; q++) clipped |= Box(q, size, n).count() != size;
     for (int q = outer.low; q < outer.high; q++) {   // as differences, summed up below
         const Box inner(q, size, n);
-        const double share = clipped ? 1.0 / inner.count() / outer.count() : 1.0;
+        const double share = 1.0 / inner.count() / outer.count();
         weights[static_cast<std::size_t>(inner.low - low)] += share;
         weights[static_cast<std::size_t>(inner.high - low)] -= share;
     }
     for (std::size_t i = 1; i < weights.size(); i++) weights[i] += weights[i - 1];
     weights.pop_back();
-    return clipped ? 1.0 : static_cast<double>(size) * size;
+    return 1.0;
 }
 
 }  // namespace
@@ -46,19 +51,24 @@ double weigh(int at, int n, int &low, std::vector<double> &weights) {
 Operator make_operator(int n, bool turned, int block) {
     Operator op;
     op.taps.reserve(kSide);
+    op.whole.reserve(static_cast<std::size_t>(kSide) * static_cast<std::size_t>(2 * window(n)));
+    op.real.reserve(op.whole.capacity());
     std::vector<double> pixel, input;
     for (int i = 0; i < kSide; i++) {
         int low;
         const double divisor = weigh(taken(i, n), n, low, pixel);
+        const int length = static_cast<int>(pixel.size());
         if (turned) {
-            low = n - low - static_cast<int>(pixel.size());
+            low = n - low - length;
             std::reverse(pixel.begin(), pixel.end());
         }
-        const int first = low / block, last = (low + static_cast<int>(pixel.size()) - 1) / block;
+        const int first = low / block, last = (low + length - 1) / block;
         input.assign(static_cast<std::size_t>(last - first) + 1, 0.0);
-        for (std::size_t p = 0; p < pixel.size(); p++)
-            input[static_cast<std::size_t>((low + static_cast<int>(p)) / block - first)] += pixel[p];
-        const bool whole = divisor != 1.0 || pixel.size() == 1;
+        for (int p = 0, left = block - low % block, to = 0; p < length; p++, left--) {
+            if (left == 0) left = block, to++;
+            input[static_cast<std::size_t>(to)] += pixel[static_cast<std::size_t>(p)];
+        }
+        const bool whole = divisor != 1.0 || length == 1;
         const bool fits = whole && *std::max_element(input.begin(), input.end()) <= kMaxWeight;
         op.taps.push_back({first, static_cast<int>(input.size()), fits, static_cast<float>(divisor), op.real.size()});
         for (double weight : input) {
