@@ -18,12 +18,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 import picture_pages as pages
 
-from tocsin.agent.sensors.pictures import PictureAt, PictureSensor, PictureStats
+from tocsin.agent.sensors.pictures import PictureSensor, PictureStats
 from tocsin.agent.sensors.screen import ScreenSensor
 from tocsin.agent.sensors.x11 import X11Display
 from tocsin.demo.desktop import Desktop
 from tocsin.media import pdq
-from tocsin.model import Fingerprints, SystemClock
+from tocsin.model import Fingerprints, MediaSeen, Observation, Rect, SystemClock
 
 RADIUS = 31
 GRACE = 1.2
@@ -43,7 +43,7 @@ class Seen:
     """What was asked of, with what it came nearest to."""
 
     at: float
-    where: PictureAt
+    box: Rect
     name: str
     distance: int
     prints: int
@@ -71,14 +71,16 @@ class Watch:
         self.screen.close()
         self.pictures.close()
 
-    def ask(self, fingerprints: Fingerprints, where: PictureAt) -> None:
+    def ask(self, fingerprints: Fingerprints, seen: Observation) -> None:
         """Compare with every photograph."""
         best = (257, "")
         for made in fingerprints.prints:
             distances = np.bitwise_count(self._table ^ np.frombuffer(bytes.fromhex(made.hex), np.uint8)).sum(axis=1)
             nearest = int(distances.argmin())
             best = min(best, (int(distances[nearest]), self.names[nearest]))
-        self.seen.append(Seen(time.monotonic(), where, best[1], best[0], len(fingerprints.prints)))
+        assert isinstance(seen.body, MediaSeen)
+        assert seen.body.box is not None
+        self.seen.append(Seen(time.monotonic(), seen.body.box, best[1], best[0], len(fingerprints.prints)))
 
 
 def plan(quick: bool) -> list[tuple[str, int, bool]]:
@@ -152,7 +154,7 @@ def describe(number: int, made: pages.Scene, item: dict[str, Any], seen: list[Se
         near = str(
             [
                 (b.x, b.y, b.w, b.h)
-                for b in (s.where.box for s in seen)
+                for b in (s.box for s in seen)
                 if abs(b.x - item["x"]) < 80 and abs(b.y - item["y"]) < 80
             ]
         )

@@ -13,7 +13,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -25,7 +24,7 @@ from tocsin.agent.sensors.picture_prints import print_of
 from tocsin.agent.sensors.regions import clip, grow
 from tocsin.agent.sensors.stacking import Window, covered, owners
 from tocsin.agent.sensors.visible import thread_of
-from tocsin.model import Clock, Fingerprints, Kind, NotScanned, Observation, Print, Rect
+from tocsin.model import Clock, Fingerprints, Kind, MediaSeen, NotScanned, Observation, Print, Rect
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -37,21 +36,9 @@ REMEMBERED = 4096
 """Pictures remembered as asked of."""
 
 
-@dataclass(frozen=True, slots=True)
-class PictureAt:
-    """Where and when a picture stood on the screen; ``moving`` tells that it was a frame of something that moves."""
-
-    box: Rect
-    app: str
-    title: str
-    thread: str
-    at: datetime
-    seen_ns: int
-    moving: bool = False
-
-
-Ask = Callable[[Fingerprints, PictureAt], None]
-"""Takes a picture's fingerprints (the likeliest crop first) and where it stood; must return at once."""
+Ask = Callable[[Fingerprints, Observation], None]
+"""Takes a picture's fingerprints (the likeliest crop first) and the observation they belong to (Kind.PICTURE, or
+Kind.FRAME where the place never rests; body: MediaSeen without matches). Must return at once."""
 
 
 class Screen(Protocol):
@@ -235,11 +222,34 @@ class PictureSensor:
         if not prints:
             self._poor += 1
             return
-        app, title, key = (owner.app, owner.title, owner.id) if owner is not None else ("", "", 0)
-        box = Rect(found.box.x + bounds.x, found.box.y + bounds.y, found.box.w, found.box.h)
-        at = PictureAt(box, app, title, thread_of(key, app, title), self._clock.now(), seen_ns, moving)
         self._sent += 1
-        self._ask(Fingerprints(media="picture", prints=tuple(prints.values())), at)
+        fingerprints = Fingerprints(media="picture", prints=tuple(prints.values()))
+        self._ask(fingerprints, self._observation(pixels, found.box, bounds, owner, seen_ns, moving, fingerprints))
+
+    def _observation(
+        self,
+        pixels: Pixels,
+        crop: Rect,
+        bounds: Rect,
+        owner: Window | None,
+        seen_ns: int,
+        moving: bool,
+        fingerprints: Fingerprints,
+    ) -> Observation:
+        app, title, key = (owner.app, owner.title, owner.id) if owner is not None else ("", "", 0)
+        box = Rect(crop.x + bounds.x, crop.y + bounds.y, crop.w, crop.h)
+        rgb = pixels[crop.y : crop.bottom, crop.x : crop.right, 2::-1].tobytes()
+        return Observation(
+            id=secrets.token_hex(8),
+            kind=Kind.FRAME if moving else Kind.PICTURE,
+            at=self._clock.now(),
+            sensor=self.name,
+            body=MediaSeen(prints=fingerprints, matches=(), place="screen", box=box, pixels=rgb),
+            app=app,
+            title=title,
+            thread=thread_of(key, app, title),
+            seen_ns=seen_ns,
+        )
 
 
 def _digest(pixels: Pixels, box: Rect) -> bytes:
