@@ -1,6 +1,6 @@
 """Small videos made in memory, and the reference's samples where they are present."""
 
-import io
+import tempfile
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
@@ -64,8 +64,10 @@ def make_video() -> Callable[..., bytes]:
     ) -> bytes:
         if codec not in av.codecs_available:
             pytest.skip(f"this FFmpeg has no {codec} encoder")
-        held = io.BytesIO()
-        with av.open(held, "w", format=kind, options=muxer or {}) as container:
+        with (
+            tempfile.NamedTemporaryFile() as held,
+            av.open(held.name, "w", format=kind, options=muxer or {}) as container,
+        ):
             stream = container.add_stream(codec, rate=fps)
             stream.height, stream.width = pictures[0].shape[:2]
             stream.pix_fmt = settings.get("pix_fmt", "yuv420p")
@@ -84,7 +86,8 @@ def make_video() -> Callable[..., bytes]:
                 frame.time_base = Fraction(1, 1000) if stamps else Fraction(1, fps)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
-        return held.getvalue()
+            container.close()
+            return Path(held.name).read_bytes()
 
     return make
 

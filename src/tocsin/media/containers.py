@@ -71,7 +71,8 @@ class Progress:
     """What has been read so far, and what went wrong: shared by the file, the demuxer and the decoder.
 
     ``cut`` is why reading stopped early (``time``, ``size``, ``seconds``, ``frames``, ``early``, ``unreadable`` or
-    nothing); ``broken`` counts packets and frames that could not be decoded whole.
+    nothing); ``broken`` counts packets and frames that could not be decoded whole; ``reached`` is the second of the
+    last packet read.
     """
 
     limits: Limits
@@ -79,6 +80,7 @@ class Progress:
     read: int = 0
     packets: int = 0
     broken: int = 0
+    reached: float = 0.0
     cut: str = ""
 
     def over(self) -> bool:

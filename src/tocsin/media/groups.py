@@ -67,6 +67,10 @@ def packets(container: InputContainer, stream: VideoStream, progress: Progress) 
         if not packet.size:
             continue
         progress.packets += 1
+        stamp = packet.dts if packet.pts is None else packet.pts
+        if stamp is not None and packet.time_base:
+            at = float((stamp - (stream.start_time or 0) + (packet.duration or 0)) * packet.time_base)
+            progress.reached = max(progress.reached, at)
         yield packet
 
 

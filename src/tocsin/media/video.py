@@ -26,6 +26,8 @@ __all__ = ["KEYFRAMES", "KEYFRAMES_AND_SCENES", "Every", "Limits", "Source", "St
 
 Pixels = npt.NDArray[np.uint8]
 _FASTEST = 1000
+_SLACK = 2.0
+"""Seconds by which a video may end before its sound without being thought cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,8 @@ class Video(AbstractContextManager["Video"]):
         self._ended = True
         progress = self._progress
         told = self._stream.frames
-        if not progress.over() and told and progress.packets < told:
+        short = self._told - progress.reached > _SLACK + 0.02 * self._told
+        if not progress.over() and ((told and progress.packets < told) or short):
             progress.cut = "early"
 
 
