@@ -82,6 +82,11 @@ class Site:
         cookie = {"cookie": f"tocsin_session={self.seeded.cookies[who]}"} if who else {}
         return {**cookie, **more}
 
+    @property
+    def seeded_module(self) -> ModuleType:
+        """The module that seeded the hub, for more of its findings."""
+        return load_seed()
+
     def alert(self, name: str) -> str:
         """Return the path of one of the seeded alerts."""
         return f"/alerts/{self.seeded.alerts[name]}"

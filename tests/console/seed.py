@@ -332,6 +332,24 @@ def document(now: datetime, lines: int = len(CHAT)) -> dict[str, object]:
     }
 
 
+def media(match: dict[str, object], name: str = "") -> dict[str, object]:
+    """Return what a device would seal of a picture on a list: one on the screen, or a file by its path."""
+    return {
+        "place": "file" if name else "screen",
+        "name": name,
+        "held": "",
+        "size": 48_213 if name else 0,
+        "media": "picture",
+        "digests": {"md5": "0f" * 16, "sha1": "1e" * 20, "sha256": "2d" * 32} if name else {},
+        "prints": [
+            {"pdq": "3c" * 32, "quality": 97, "path": "full" if name else "screen", "stripped": False, "turn": 0}
+        ],
+        "frames": [],
+        "box": None if name else [312, 196, 360, 240],
+        "matches": [match | {"severity": 3, "source": "", "turn": 0, "stripped": False, "shares": None}],
+    }
+
+
 def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **changes: object):
     """Let a finding arrive as ingest would."""
     given = {
@@ -349,13 +367,19 @@ def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **c
         "refines": False,
         "talk": None,
         "lines": len(CHAT),
+        "matches": (),
+        "path": "",
     } | changes
     origin = device_state.load(session, [made.devices[label].id])[made.devices[label].id]
     made.seqs[label] += 1
     declared = None
     if given["evidence"]:
+        words = document(given["talk"] or at, int(given["lines"]))
+        if given["matches"]:
+            words |= {"quotes": [], "context": [], "why": "A picture is 4 bits (PDQ) from an entry of a list."}
+            words["media"] = media(given["matches"][0], str(given["path"]))
         sealed = sealing.seal(
-            document(given["talk"] or at, int(given["lines"])),
+            words,
             [picture()] if given["evidence"] == "picture" else [],
             [made.recipient],
         )
@@ -367,7 +391,7 @@ def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **c
         id=uuid.uuid4().hex, detector=str(given["detector"]), version="1.2.0", category=str(given["category"]), severity=int(given["severity"]), confidence=float(given["confidence"]),
         signals=tuple({"name": name, "direction": "to-subject" if name == "age-under-18" else "from-subject", "confidence": 0.9} for name in given["signals"]),
         not_seen=tuple(given["not_seen"]), benign=tuple(given["benign"]), verdicts=({"rule": "r", "clause": given["clause"], "condition": given["condition"], "status": "breach-indicated", "coverage": 0.97, "method": f"{given['detector']} 1.2.0", "exceptions": 2},),
-        thread=str(given["thread"]), observed_at=at, evidence=declared, refines=bool(given["refines"]),
+        thread=str(given["thread"]), observed_at=at, evidence=declared, refines=bool(given["refines"]), matches=tuple(given["matches"]),
     )  # fmt: skip
     alert = ringing.take_finding(session, hub, origin, body, seq=made.seqs[label], now=at + timedelta(milliseconds=270))
     if declared is not None:
@@ -388,6 +412,29 @@ def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **c
     device.last_seq = made.seqs[label]
     session.flush()
     return alert
+
+
+LISTED = {
+    "list": "Example list",
+    "entry": "lighthouse-1",
+    "by": "pdq",
+    "distance": 4,
+    "scheme": "own",
+    "category": "harmless",
+}
+KNOWN = {
+    "category": "known-media-match",
+    "signals": ["known-hash"],
+    "not_seen": [],
+    "benign": ["wrong-person"],
+    "clause": "6",
+    "condition": "C11",
+    "detector": "known-media",
+    "severity": 3,
+    "confidence": 0.98,
+    "evidence": "picture",
+    "matches": [LISTED],
+}
 
 
 def _alerts(session: Session, hub: Hub, made: Seeded, now: datetime) -> None:

@@ -270,13 +270,63 @@ def test_a_picture_stays_blurred_until_it_is_opened(desk: Any, served: Served, t
         page.click("#evidence button:has-text('Unlock')")
     canvas = page.locator(".pictures canvas")
     expect(canvas).to_have_css("filter", re.compile(r"blur\(24px\) grayscale\(1\)"), timeout=60_000)
-    page.click(".pictures button:has-text('Show')")
+    blurred = re.compile(r"blur\(24px\)")
+    expect(page.locator("#picture-warning")).to_be_visible()
+    hold = page.locator(".pictures button.hold")
+    hold.click()
+    expect(canvas).to_have_css("filter", blurred)
+    hold.hover()
+    page.mouse.down()
     expect(canvas).to_have_css("filter", "grayscale(1)")
+    page.mouse.up()
+    expect(canvas).to_have_css("filter", blurred)
     page.click(".pictures button:has-text('Colour')")
+    expect(canvas).to_have_css("filter", blurred)
+    hold.focus()
+    page.keyboard.down(" ")
     expect(canvas).to_have_css("filter", "none")
+    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    expect(canvas).to_have_css("filter", re.compile("blur"))
+    page.keyboard.up(" ")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.keyboard.down("Enter")
+    expect(canvas).to_have_css("filter", "none")
+    page.keyboard.press("Tab")
+    expect(canvas).to_have_css("filter", re.compile("blur"))
+    page.keyboard.up("Enter")
     before = canvas.bounding_box()["width"]
+    expect(page.locator("button[data-size=large]")).to_be_disabled()
     page.click("button[data-size=medium]")
     assert canvas.bounding_box()["width"] > before
+    expect(page.locator("button[data-size=large]")).to_be_enabled()
+
+
+def test_where_known_media_was_found_is_a_table_after_unsealing(desk: Any, served: Served, tmp_path: Path) -> None:
+    seed = load_seed()
+    path = "/home/demo/<b>Bilder</b>/urlaub.jpg"
+    made = served.ring("desktop D-1", **seed.KNOWN)
+    assert served.ring("desktop D-1", **(seed.KNOWN | {"path": path})) == made
+    sat = desk()
+    bring_key(sat.page, served, tmp_path)
+    page = sat.open(f"/alerts/{made}")
+    expect(page.locator("#alert-title")).to_have_text("Known media: list Example list, 1 picture, for review")
+    expect(page.locator("#matches")).to_contain_text("entry lighthouse-1, by PDQ at distance 4 of 256")
+    assert "urlaub" not in page.content()
+    page.fill("#reason", "Triage of this alert")
+    page.click("text=Give the reason and open")
+    page.fill("#passphrase", seed.PASSPHRASE)
+    page.click("#evidence button:has-text('Unlock')")
+    tables = page.locator("#evidence table.found")
+    expect(tables).to_have_count(2, timeout=60_000)
+    expect(tables.nth(0)).to_contain_text("A picture on the screen, 360 × 240 pixels at 312, 196")
+    expect(tables.nth(1).locator("code").first).to_have_text(path)
+    expect(tables.nth(1)).to_contain_text("2d" * 32)
+    expect(tables.nth(1)).to_contain_text("Example list, entry lighthouse-1, by PDQ at distance 4 of 256")
+    assert page.locator("#evidence b >> text=Bilder").count() == 0
+    expect(page.locator(".pictures canvas").first).to_have_css("filter", re.compile(r"blur\(24px\) grayscale\(1\)"))
+    page.click("text=Lock now")
+    expect(tables).to_have_count(0)
+    expect(page.locator("#picture-warning")).to_be_hidden()
 
 
 def test_words_with_markup_are_shown_as_words(desk: Any, served: Served, tmp_path: Path) -> None:
@@ -325,7 +375,7 @@ def test_a_key_made_here_opens_with_the_command_line_too(desk: Any, tmp_path: Pa
 
 PATHS = {
     "ines": ["/alerts", "ALERT", "/subjects", "/devices", "DEVICE", "/orders", "ORDER", "/quality", "/key", "/account"],
-    "jo": ["/people", "/settings"],
+    "jo": ["/people", "/lists", "/settings"],
     "ada": ["/audit"],
     "": ["/sign-in"],
 }

@@ -61,8 +61,8 @@ def test_too_much_is_refused_as_too_much() -> None:
     for raw in (
         {"items": body()["items"] * 257},
         body(prints=[hash_] * 65),
-        body(frames=[{"at": 1, **hash_}] * 3601),
-        {"items": body(frames=[{"at": 1, **hash_}] * 3600)["items"] * 10},
+        body(frames=[{"at": 1, **hash_}] * 6001),
+        {"items": body(frames=[{"at": 1, **hash_}] * 6000)["items"] * 10},
     ):
         with pytest.raises(Refused) as caught:
             fingerprints.items(raw)

@@ -1,11 +1,41 @@
-"""A folder that is no list is refused with a sentence, and a real one is described, opened and verified."""
+"""A real list is described without a hash; a folder that is none, or is damaged, is refused with a sentence."""
 
-from tocsin.hub.list_folders import _moment
-from tocsin.model import utc_text
+from pathlib import Path
+
+import pytest
+
+from tocsin.hub.list_folders import Folders, changed
+from tocsin.matching.lists import Entry, Key, ListError, Terms, add, build
 
 
-def test_a_manifests_times_are_read_as_utc() -> None:
-    assert utc_text(_moment("2026-11-22T17:00:00Z")).startswith("2026-11-22T17:00:00")
-    assert utc_text(_moment("2026-11-22T17:00:00")).startswith("2026-11-22T17:00:00")
-    assert _moment("yesterday") is None
-    assert _moment(None) is None
+def make(folder: Path, key: str = "", entries: int = 3) -> Path:
+    rows = [Entry(n, hashes=[("sha1", bytes([n]) * 20)], id=f"e{n}") for n in range(1, entries + 1)]
+    build(folder, Terms(name="demo", source="a test", scheme="own"), [("made", rows)], Key.of(key or None))
+    return folder
+
+
+@pytest.mark.parametrize("key", ["", "four words of a passphrase"])
+def test_a_list_is_described_and_verified(tmp_path: Path, key: str) -> None:
+    shelf = Folders()
+    state = shelf.describe(make(tmp_path / "demo", key), key)
+    assert (state.name, state.source, state.scheme, state.entries) == ("demo", "a test", "own", 3)
+    assert (state.encrypted, state.negative, state.state) == (bool(key), False, "unverified")
+    assert state.updated is not None
+    shelf.verify(tmp_path / "demo", key)
+    add(tmp_path / "demo", [("more", [Entry(1, hashes=[("md5", b"m" * 16)], id="e9")])], Key.of(key or None))
+    assert shelf.describe(tmp_path / "demo", key).entries == 4
+
+
+def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
+    shelf = Folders()
+    with pytest.raises(ListError, match="is not a hash list"):
+        shelf.describe(tmp_path, "")
+    folder = make(tmp_path / "sealed", "four words of a passphrase")
+    with pytest.raises(ListError, match="is sealed"):
+        shelf.describe(folder, "")
+    cut = make(tmp_path / "cut")
+    part = next(path for path in cut.iterdir() if path.name.startswith("part-"))
+    part.write_bytes(part.read_bytes()[:-1])
+    with pytest.raises(ListError, match=str(part)):
+        shelf.verify(cut, "")
+    assert changed(tmp_path / "nowhere") is None

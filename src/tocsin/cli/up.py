@@ -43,6 +43,15 @@ _EXAMPLE = "Example:  tocsin up --data /srv/tocsin --host 0.0.0.0 --tls-cert hub
 @click.option("--evidence", default="", metavar="URL", help="s3://… or a folder, instead of a folder in --data.")
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM).")
 @click.option("--tls-key", type=_FILE, help="The certificate's private key (PEM).")
+@click.option(
+    "--list",
+    "lists",
+    type=click.Path(file_okay=False, path_type=Path),
+    multiple=True,
+    metavar="DIR",
+    help="A hash list made by tocsin lists build; may be repeated. Those in the lists folder of --data are used too.",
+)
+@click.option("--list-key", type=_FILE, metavar="FILE", help="File with the key of lists encrypted at rest.")
 @click.option("--backup", type=_FILE, metavar="FILE", help="Write a backup of everything to FILE and end.")
 @click.option("--recipient", "recipients", multiple=True, metavar="AGE-KEY", help="Seal the backup to this age key.")
 @click.option("--restore", type=_FILE, metavar="FILE", help="Fill an empty --data (and --store) from FILE and end.")
@@ -55,6 +64,8 @@ def command(
     evidence: str,
     tls_cert: Path | None,
     tls_key: Path | None,
+    lists: tuple[Path, ...],
+    list_key: Path | None,
     backup: Path | None,
     recipients: tuple[str, ...],
     restore: Path | None,
@@ -72,6 +83,8 @@ def command(
         port=port,
         tls_cert=tls_cert,
         tls_key=tls_key,
+        lists=tuple(folder.expanduser().resolve() for folder in lists),
+        list_key=_key_of(list_key),
     )
     with _sentences():
         if backup is not None or restore is not None:
@@ -79,6 +92,18 @@ def command(
             return
         check(settings)
         serve(settings)
+
+
+def _key_of(path: Path | None) -> str:
+    """Return what a key file holds. Raises Failure when it cannot be read."""
+    if path is None:
+        return ""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(100_000).strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise Failure(f"The key of the lists in {path} cannot be read: {reason}.") from error
 
 
 def check(settings: "HubSettings") -> None:
@@ -214,7 +239,13 @@ def say_where(app: "FastAPI", address: str) -> None:
     hub: Hub = app.state.hub
     with hub.store.session() as session:
         token = people.setup_link(session, hub.clock.now())
+    for state in hub.lists.states:
+        if state.state == "broken":
+            click.secho(f"The hash list in {state.folder} is not used: {state.sentence}", fg="red", err=True)
     click.echo(f"Tocsin is up at {address}")
+    if hub.lists.count:
+        held = "one hash list" if hub.lists.count == 1 else f"{hub.lists.count} hash lists"
+        click.echo(f"It matches against {held}, {hub.lists.entries:,} entries.")
     if token is not None:
         click.echo(f"Set it up (this link works once, for 24 hours): {address}/setup/{token}")
     sys.stdout.flush()

@@ -9,7 +9,8 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tocsin.console import strip, words
+from tocsin.console import matches as known
+from tocsin.console import schemes, strip, words
 from tocsin.console.visit import Visit
 from tocsin.hub import alerts, timeline, visibility
 from tocsin.hub.store.schema import Alert, AlertEvent, Consultation, EvidenceRecord, FindingRecord, OrderRecord, Person
@@ -81,6 +82,8 @@ class Detail:
     pictures_kept: bool
     pictures_allowed: bool
     colleagues: list[Person]
+    matches: list[known.Shown] = field(default_factory=list)
+    more_matches: int = 0
     items: list[dict[str, Any]] = field(default_factory=list)
     categories: tuple[str, ...] = tuple(Category)
 
@@ -111,6 +114,8 @@ def detail_of(
         pictures_kept=any("picture" in record.kinds for record in evidence),
         pictures_allowed=order is not None and _allows_pictures(order),
         colleagues=[each for each in alerts.ladder(session, alert.unit_id) if each.id != at.who.id],
+        matches=[known.shown(each, schemes.meaning(each)) for each in alert.matches[: known.SHOWN]],
+        more_matches=max(0, len(alert.matches) - known.SHOWN),
         items=_items(session, given, findings),
     )
     return detail, _strip(session, at, alert)

@@ -36,7 +36,7 @@ MENUS: Final[Mapping[str, tuple[Item, ...]]] = {
     "officer": _UNIT,
     "supervisor": _UNIT,
     "auditor": (Item("Audit", "/audit"), Item("Quality", "/quality")),
-    "administrator": (Item("People and units", "/people"), Item("Settings", "/settings")),
+    "administrator": (Item("People and units", "/people"), Item("Lists", "/lists"), Item("Settings", "/settings")),
 }
 AWAITING: Final = ("new", "escalated")
 

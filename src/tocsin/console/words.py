@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+from tocsin.console import matches as known
 from tocsin.model import BENIGN, CATEGORIES, SIGNALS
 
 SEVERITIES: Final[Mapping[int, str]] = MappingProxyType(
@@ -101,8 +102,10 @@ _CATEGORY_TITLES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def title(category: str, signals: Iterable[str]) -> str:
+def title(category: str, signals: Iterable[str], matches: Sequence[Mapping[str, Any]] = ()) -> str:
     """Return an alert's title, which says what was seen and that a person reviews it."""
+    if matches:
+        return known.title(category, matches)
     names = set(signals)
     if category == "grooming-signal" and {"age-under-18", "meeting-travel"} <= names:
         return "Talk of meeting someone who says they are under 18: for review"

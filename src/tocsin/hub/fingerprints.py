@@ -10,9 +10,9 @@ MOST_ITEMS: Final = 256
 """Pictures, videos or files in one request."""
 MOST_PRINTS: Final = 64
 """PDQ hashes of one picture: orientations, with and without borders."""
-MOST_FRAMES: Final = 3600
-"""Video frames of one item: an hour at one a second."""
-MOST_WINDOWS: Final = 256
+MOST_FRAMES: Final = 6000
+"""Video frames of one item: an hour and forty minutes at one a second."""
+MOST_WINDOWS: Final = 512
 MOST_HASHES: Final = 20_000
 """Hashes of all items of one request together, which bounds the work that it can ask for."""
 

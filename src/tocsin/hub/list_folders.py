@@ -1,60 +1,64 @@
 """The folders of hash lists as the hub reads them: facts, opening and verifying, by way of the matching room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tocsin.hub.media_lists import ListState, Road
 
+if TYPE_CHECKING:
+    from tocsin.matching.lists import HashList
+
 
 class Folders:
-    """Reads hash lists from disk. The matching room is loaded only once there is a list."""
+    """Reads hash lists from disk. The matching room is loaded only once there is a list.
+
+    A list stays open for its facts and follows its folder by itself, so that a sealed one is opened once.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[Path, HashList] = {}
 
     def describe(self, folder: Path, key: str) -> ListState:
-        """Return a list's facts. Raises ValueError or OSError, a sentence, when it cannot be used."""
-        from tocsin.matching.lists import HashList
+        """Return a list's facts. Raises ListError, a sentence, when it cannot be used."""
+        from tocsin.matching.lists import HashList, ListError
 
-        opened = HashList.open(folder, key or None)
-        try:
-            facts: Mapping[str, Any] = opened.info()
-        finally:
-            opened.close()
+        held = self._open.get(folder)
+        if held is None:
+            held = self._open[folder] = HashList.open(folder, key or None)
+        held.refresh()
+        if held.problem:
+            self._open.pop(folder, None)
+            raise ListError(held.problem)
+        facts = held.info()
         return ListState(
-            name=str(facts.get("name") or folder.name)[:80],
+            name=facts["name"],
             folder=folder,
-            source=str(facts.get("source") or "")[:200],
-            scheme=str(facts.get("scheme") or "")[:200],
-            entries=int(facts.get("entries") or 0),
-            updated=_moment(facts.get("updated") or facts.get("created")),
-            negative=facts.get("negative") is True,
-            encrypted=facts.get("encrypted") is True,
+            source=facts["source"],
+            scheme=facts["scheme"],
+            entries=facts["entries"],
+            updated=changed(folder),
+            negative=facts["negative"],
+            encrypted=facts["encrypted"],
         )
 
     def open(self, folders: Sequence[Path], key: str) -> Road:
-        """Open lists together. Raises ValueError or OSError."""
+        """Open lists together. Raises ListError."""
         from tocsin.matching.road import Lists
 
         return Lists.open(list(folders), key or None)
 
     def verify(self, folder: Path, key: str) -> None:
-        """Read a list whole. Raises ValueError or OSError when anything in it is damaged."""
+        """Read a list whole. Raises ListError when anything in it is damaged."""
         from tocsin.matching.lists import HashList
 
-        opened = HashList.open(folder, key or None)
-        try:
-            opened.verify()
-        finally:
-            opened.close()
+        HashList.open(folder, key or None).verify()
 
 
-def _moment(raw: Any) -> datetime | None:
-    """Return a manifest's time, or None where there is none that can be read."""
-    if isinstance(raw, str):
-        try:
-            raw = datetime.fromisoformat(raw)
-        except ValueError:
-            return None
-    if not isinstance(raw, datetime):
+def changed(folder: Path) -> datetime | None:
+    """Return when a list last changed, by its state file; None where that cannot be told."""
+    try:
+        return datetime.fromtimestamp((folder / "state.json").stat().st_mtime, UTC)
+    except OSError:
         return None
-    return raw.astimezone(UTC) if raw.tzinfo else raw.replace(tzinfo=UTC)

@@ -133,3 +133,21 @@ def test_an_alert_is_given_to_a_named_colleague(site, words_of):
     site.post("ines", f"{path}/assign", {"to": marek})
     assert alert(site, "top").assigned_to == marek
     assert site.post("ines", f"{path}/assign", {"to": "nobody"}).status_code == 422
+
+
+def test_known_media_names_list_entry_and_distance_and_no_file(site, words_of) -> None:
+    seed = site.seeded_module
+    made = site.seeded.ring(site.hub, "desktop D-1", site.clock.now(), **seed.KNOWN, path="/home/a/b.jpg")
+    page = site.get("ines", f"/alerts/{made}")
+    said = words_of(page)
+    assert "Known media: list Example list, 1 picture, for review" in said
+    assert "On list Example list, entry lighthouse-1 , by PDQ at distance 4 of 256." in said
+    assert "The list calls it harmless (own)" in said
+    assert "b.jpg" not in page.text
+    assert "2d2d2d" not in page.text
+    near = seed.KNOWN | {"category": "near-match", "matches": [seed.LISTED | {"by": "window", "distance": 9}]}
+    weaker = words_of(
+        site.get("ines", f"/alerts/{site.seeded.ring(site.hub, 'desktop D-1', site.clock.now(), **near)}")
+    )
+    assert "Like known media: list Example list, 1 picture, for review" in weaker
+    assert "This is a weaker sign" in weaker

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from tocsin.console.views import alerts, audit, devices, key, live, orders, people, quality, session, subjects
+from tocsin.console.views import alerts, audit, devices, key, lists, live, orders, people, quality, session, subjects
 
 ROUTERS: tuple[APIRouter, ...] = (
     session.router,
@@ -14,5 +14,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     quality.router,
     key.router,
     people.router,
+    lists.router,
     audit.router,
 )

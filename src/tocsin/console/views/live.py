@@ -96,7 +96,7 @@ def _alert(at: Visit, event: Event) -> bytes:
             "status": alert.status,
             "mine": at.who.id in (alert.assigned_to, alert.acknowledged_by),
             "rings": event.data.get("ring") is True,
-            "title": words.title(alert.category, alert.signals),
+            "title": words.title(alert.category, alert.signals, alert.matches),
             "counts": counts,
         },
     )

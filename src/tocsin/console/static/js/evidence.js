@@ -1,5 +1,7 @@
 // Opens sealed evidence in this tab. What it holds is put into the page as text, never as markup.
 import * as keyring from "./keyring.js";
+import { showMedia } from "./media.js";
+import { showPicture, startSizes } from "./pictures.js";
 import { timeElement } from "./times.js";
 
 const ABREAST = 4;
@@ -86,39 +88,6 @@ function showWords(thread, places) {
   }
 }
 
-async function showPicture(gallery, picture, number) {
-  const bytes = Uint8Array.from(atob(String(picture.data ?? "")), (c) => c.charCodeAt(0));
-  const bitmap = await createImageBitmap(new Blob([bytes], { type: picture.mime === "image/jpeg" ? "image/jpeg" : "image/png" }));
-  const canvas = element("canvas");
-  canvas.width = bitmap.width;
-  canvas.height = bitmap.height;
-  canvas.getContext("2d").drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const figure = element("figure", "grey");
-  const pane = element("div", "pane");
-  pane.append(canvas);
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `Picture ${number}, blurred`);
-  const caption = element("figcaption", "", "");
-  const show = element("button", "", "Show");
-  const grey = element("button", "", "Colour");
-  for (const button of [show, grey]) { button.type = "button"; button.setAttribute("aria-pressed", "false"); }
-  show.addEventListener("click", () => {
-    const now = figure.classList.toggle("open");
-    show.textContent = now ? "Blur" : "Show";
-    show.setAttribute("aria-pressed", String(now));
-    canvas.setAttribute("aria-label", `Picture ${number}, ${now ? "shown" : "blurred"}`);
-  });
-  grey.addEventListener("click", () => {
-    const now = figure.classList.toggle("grey");
-    grey.textContent = now ? "Colour" : "Greyscale";
-    grey.setAttribute("aria-pressed", String(!now));
-  });
-  caption.append(element("span", "", `Picture ${number} · ${canvas.width} × ${canvas.height}`), show, grey);
-  figure.append(pane, caption);
-  gallery.append(figure);
-}
-
 async function openOne(item) {
   const answer = await fetch(item.url, { credentials: "same-origin", headers: { Accept: "application/octet-stream" } });
   if (!answer.ok) {
@@ -151,6 +120,7 @@ async function openAll(box) {
   if (!box.isConnected || !keyring.isUnlocked()) return;
   const opened = documents.filter(Boolean);
   showWords(part("thread"), merge(opened));
+  showMedia(part("media"), opened);
   const gallery = part("pictures");
   gallery.replaceChildren();
   let number = 0;
@@ -161,7 +131,7 @@ async function openAll(box) {
     }
   }
   box.querySelector("[data-part=unkept]")?.toggleAttribute("hidden", number > 0);
-  part("sizes").hidden = number === 0;
+  part("sizes").hidden = part("warning").hidden = number === 0;
   part("tools").hidden = opened.length === 0;
   part("status").textContent = [...troubles].join(" ");
   part("status").classList.toggle("awaits", troubles.size > 0);
@@ -170,8 +140,8 @@ async function openAll(box) {
 async function offerUnlock(box) {
   const part = (name) => box.querySelector(`[data-part=${name}]`);
   const held = await keyring.stored();
-  part("thread").replaceChildren();
-  part("pictures").replaceChildren();
+  for (const name of ["thread", "media", "pictures"]) part(name).replaceChildren();
+  part("sizes").hidden = part("warning").hidden = true;
   part("tools").hidden = true;
   part("unlock").hidden = false;
   part("no-key").hidden = Boolean(held);
@@ -241,13 +211,7 @@ export function startEvidence() {
   const veil = box.querySelector("[data-part=veil]");
   veil.checked = veilWanted();
   veil.addEventListener("change", () => { try { localStorage.setItem("tocsin.veil", veil.checked ? "on" : "off"); } catch { /* kept for this page only */ } });
-  for (const button of box.querySelectorAll("[data-size]")) {
-    if (button.tagName !== "BUTTON") continue;
-    button.addEventListener("click", () => {
-      box.querySelector("[data-part=pictures]").dataset.size = button.dataset.size;
-      for (const other of box.querySelectorAll("button[data-size]")) other.setAttribute("aria-pressed", String(other === button));
-    });
-  }
+  startSizes(box);
   if (keyring.isUnlocked()) openAll(box);
   else offerUnlock(box);
   if (asked) document.getElementById("words").scrollIntoView({ block: "start" });
