@@ -1,0 +1,160 @@
+"""A list as it was at one moment: what is asked of it while other processes change it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tocsin.matching.index import HashIndex
+from tocsin.matching.lists.entry import DIGESTS, LENGTHS, Entry, FrameHash, Status
+from tocsin.matching.lists.folder import State, Terms
+from tocsin.matching.lists.part import CODED, Part, Record
+
+_ROW_BITS = 32
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where an entry lies: the number of its part and its row. Only valid for the view that gave it."""
+
+    part: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Parallel arrays of what lies within a radius: query, place, distance; ``cut`` tells per query of the limit."""
+
+    query: npt.NDArray[np.int64]
+    places: list[Place]
+    distance: npt.NDArray[np.int32]
+    cut: npt.NDArray[np.bool_]
+
+
+class View:
+    """A list as it was at one moment: parts, which of their rows are live, and one index over all small parts."""
+
+    def __init__(self, terms: Terms, state: State, parts: Sequence[Part]) -> None:
+        self.terms, self.state, self.parts = terms, state, tuple(parts)
+        self.live = [self._live(number) for number in range(len(self.parts))]
+        self._hidden = [int(live.sum()) < part.record.active for live, part in zip(self.live, self.parts, strict=True)]
+        self._side = {kind: index for kind in CODED if (index := self._side_index(kind)) is not None}
+
+    def _live(self, number: int) -> npt.NDArray[np.bool_]:
+        """Return which rows of a part are matched: active ones that no newer part replaced."""
+        part = self.parts[number]
+        live: npt.NDArray[np.bool_] = part.status == Status.ACTIVE
+        for newer in self.parts[number + 1 :]:
+            hidden = newer.columns.get(f"hides.{part.name}")
+            if hidden is not None and hidden.size and hidden.max() < len(live):
+                live[hidden] = False
+        return live
+
+    def _side_index(self, kind: str) -> HashIndex | None:
+        codes, ids = [], []
+        for number, part in enumerate(self.parts):
+            held = None if part.indexed(kind) else part.codes(kind)
+            if held is not None:
+                wanted = np.flatnonzero(self.live[number][held[1]])
+                codes.append(held[0][wanted])
+                ids.append(held[1][wanted].astype(np.int64) + (number << _ROW_BITS))
+        if not codes or not sum(map(len, codes)):
+            return None
+        return HashIndex.build(np.ascontiguousarray(np.concatenate(codes)), np.concatenate(ids))
+
+    @property
+    def entries(self) -> int:
+        """How many entries are matched."""
+        return sum(int(live.sum()) for live in self.live)
+
+    def kinds(self) -> frozenset[str]:
+        """Return the kinds of hash that the list holds."""
+        return frozenset(kind for part in self.parts for kind, count in part.record.counts.items() if count)
+
+    def find(self, kind: str, digests: Sequence[bytes]) -> list[tuple[int, Place]]:
+        """Return (query, place) for exact digests of one kind."""
+        return [
+            (query, Place(number, row))
+            for number, part in enumerate(self.parts)
+            for query, row in part.find(kind, digests)
+            if self.live[number][row]
+        ]
+
+    def near(self, kind: str, codes: npt.NDArray[np.uint8], radius: int, limit: int | None = None) -> Near:
+        """Return the live entries within ``radius`` bits of (q, 32) codes, of kind ``pdq``, ``window`` or ``frames``.
+
+        ``limit`` bounds the hits a query gets from each index; one that was cut says so.
+        """
+        cut = np.zeros(len(codes), bool)
+        found: list[tuple[int, int, int, int]] = []
+        searched = [(n << _ROW_BITS, part.index[kind]) for n, part in enumerate(self.parts) if kind in part.index]
+        if kind in self._side:
+            searched.append((0, self._side[kind]))
+        for base, index in searched:
+            hits = index.search(codes, radius, limit)
+            if hits.truncated.any() and any(self._hidden):
+                hits = index.search(codes, radius, None)
+            cut |= hits.truncated
+            for query, id_, distance in zip(hits.query.tolist(), hits.id.tolist(), hits.distance.tolist(), strict=True):
+                part, row = divmod(id_ + base, 1 << _ROW_BITS)
+                if self.live[part][row]:
+                    found.append((query, distance, part, row))
+        found.sort()
+        columns = np.array(found, np.int64).reshape(-1, 4)
+        places = [Place(part, row) for _, _, part, row in found]
+        return Near(columns[:, 0], places, columns[:, 1].astype(np.int32), cut)
+
+    def named(self, text: str) -> list[Place]:
+        """Return the live entries with this id, name or hash (hex)."""
+        found = {Place(n, row) for n, part in enumerate(self.parts) for row in part.named(text) if self.live[n][row]}
+        try:
+            value = bytes.fromhex(text)
+        except ValueError:
+            value = b""
+        for kind in DIGESTS:
+            if len(value) == LENGTHS[kind]:
+                found.update(place for _, place in self.find(kind, [value]))
+        if len(value) == LENGTHS["pdq"]:
+            found.update(self.near("pdq", np.frombuffer(value, np.uint8).reshape(1, -1), 0).places)
+        if len(value) == LENGTHS["photodna"]:
+            found.update(place for place, apart in self.opaque(value) if not apart)
+        return sorted(found)
+
+    def opaque(self, value: bytes) -> list[tuple[Place, int]]:
+        """Return (place, distance) of listed PhotoDNA hashes within the list's own threshold."""
+        found = []
+        for number, part in enumerate(self.parts):
+            index = part.opaque()
+            if index is not None:
+                hits = index.search(value, self.terms.photodna_metric, self.terms.photodna_threshold)
+                found += [(Place(number, row), apart) for row, apart in hits if self.live[number][row]]
+        return sorted(found, key=lambda one: (one[1], one[0]))
+
+    def record(self, place: Place) -> Record:
+        """Return what the list says of an entry."""
+        return self.parts[place.part].record_of(place.row)
+
+    def frames(self, place: Place) -> list[FrameHash]:
+        """Return the frames of a listed video."""
+        return self.parts[place.part].frames(place.row)
+
+    def windows(self, place: Place) -> list[bytes]:
+        """Return the window codes of a listed picture."""
+        part = self.parts[place.part]
+        return [code.tobytes() for code in part.held("window", place.row)] if "window.row" in part.columns else []
+
+    def all_entries(self, tombstones: bool = False) -> Iterator[Entry]:
+        """Yield every live entry; with ``tombstones`` also those that keep an entry from coming back."""
+        for number, part in enumerate(self.parts):
+            yield from part.entries(self.standing(number) if tombstones else self.live[number])
+
+    def standing(self, number: int) -> npt.NDArray[np.bool_]:
+        """Return which rows of a part count: live ones and tombstones that no newer part replaced."""
+        part = self.parts[number]
+        stands: npt.NDArray[np.bool_] = part.status <= Status.DELETED
+        for newer in self.parts[number + 1 :]:
+            hidden = newer.columns.get(f"hides.{part.name}")
+            if hidden is not None and hidden.size:
+                stands[hidden] = False
+        return stands

@@ -1,0 +1,344 @@
+"""The one road on which media is matched, list by list: digests first, then hashes, frames, windows, others' hashes."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tocsin.matching.lists.entry import DIGESTS, ListError
+from tocsin.matching.lists.folder import MANIFEST
+from tocsin.matching.lists.hash_list import HashList
+from tocsin.matching.lists.schemes import severity_of
+from tocsin.matching.lists.sealed import Key
+from tocsin.matching.lists.view import Place, View
+from tocsin.model import Fingerprints, Match
+
+if TYPE_CHECKING:
+    from tocsin.media.vpdq import Shares
+
+LIMIT = 100
+"""Matches that are returned for one item."""
+
+_MOST_FRAMES = 20_000
+_RANK = {"sha256": 0, "sha1": 1, "md5": 2, "pdq": 3, "photodna": 4, "video": 5, "window": 6}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one item matched, and how far it could be compared at all.
+
+    ``cut`` tells that there were more matches than the limit. ``compared`` names the kinds (``md5``, ``pdq``, …) that
+    both the item and some list have; when it is empty, ``reason`` says why nothing could be compared.
+    ``low_quality`` counts prints that lists hold the like of, but that have too little detail to be compared.
+    """
+
+    matches: tuple[Match, ...]
+    cut: bool = False
+    compared: tuple[str, ...] = ()
+    low_quality: int = 0
+    reason: str = ""
+
+    @property
+    def comparable(self) -> bool:
+        """Whether anything of the item was compared with anything on a list."""
+        return bool(self.compared)
+
+
+class Lists:
+    """Lists opened together; threads share them, and each question sees every list as it is at that moment."""
+
+    def __init__(self, folders: Sequence[str | Path], key: Key | str | Path | None = None) -> None:
+        self._given = [Path(folder) for folder in folders]
+        self._key = Key.of(key)
+        self._lock = threading.Lock()
+        self._lists: dict[Path, HashList] = {}
+        self._problems: dict[Path, str] = {}
+        for folder in self._given:
+            found = folders_of(folder)
+            if not found:
+                raise ListError(f"{folder} is not a hash list, and holds none.")
+            for one in found:
+                self._lists.setdefault(one.resolve(), HashList(one, self._key))
+
+    @classmethod
+    def open(cls, folders: Sequence[str | Path], key: Key | str | Path | None = None) -> "Lists":
+        """Open list folders, or folders of list folders. Raises ListError with a sentence."""
+        return cls(folders, key)
+
+    def close(self) -> None:
+        """Let go of all lists."""
+        with self._lock:
+            self._lists = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The lists' names."""
+        return tuple(one.view.terms.name for one in self._opened())
+
+    @property
+    def entries(self) -> int:
+        """How many entries are matched, on all lists together."""
+        return sum(one.view.entries for one in self._opened())
+
+    @property
+    def version(self) -> str:
+        """A name of what is on the lists now: 16 hex digits, the same for the same lists."""
+        held = "\n".join(sorted(one.version for one in self._opened()))
+        return hashlib.sha256(held.encode("utf-8")).hexdigest()[:16]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Sentences about lists whose last change could not be read; they answer as they were before."""
+        found = [one.problem for one in self._opened()] + list(self._problems.values())
+        return tuple(problem for problem in found if problem)
+
+    def refresh(self) -> bool:
+        """Look at once for changed lists, and for lists new in the folders given; tell whether there was a change."""
+        changed = [one.refresh() for one in self._opened()]
+        with self._lock:
+            for one in {found.resolve() for folder in self._given for found in folders_of(folder)}:
+                if one in self._lists:
+                    continue
+                try:
+                    self._lists = {**self._lists, one: HashList(one, self._key)}
+                    self._problems.pop(one, None)
+                    changed.append(True)
+                except ListError as error:
+                    self._problems[one] = str(error)
+        return any(changed)
+
+    def _opened(self) -> list[HashList]:
+        return list(self._lists.values())
+
+    def match(
+        self, batch: Sequence[Fingerprints], radius: int | None = None, dihedral: bool = False, limit: int = LIMIT
+    ) -> list[tuple[Match, ...]]:
+        """Return what each of a batch matches, best first; see :meth:`examine`, which also says what it could not."""
+        return [answer.matches for answer in self.examine(batch, radius, dihedral, limit)]
+
+    def examine(
+        self, batch: Sequence[Fingerprints], radius: int | None = None, dihedral: bool = False, limit: int = LIMIT
+    ) -> list[Answer]:
+        """Compare each of a batch with every list.
+
+        ``radius`` (bits) takes the place of each list's own. Without ``dihedral`` only pictures as they stand are
+        compared, even where prints of turned ones are given. An entry is named once, by its strongest way.
+        """
+        if radius is not None and not 0 <= radius <= 256:
+            raise ListError("The radius is a number of bits from 0 to 256.")
+        found = [_Found() for _ in batch]
+        for one in self._opened():
+            _Question(one.view, batch, found, radius, dihedral, limit).ask()
+        return [_answer(item, each, limit) for item, each in zip(batch, found, strict=True)]
+
+
+def folders_of(folder: Path) -> list[Path]:
+    """Return the list folders that a given folder is or holds."""
+    if (folder / MANIFEST).is_file():
+        return [folder]
+    try:
+        return sorted(one.parent for one in folder.glob(f"*/{MANIFEST}") if not one.parent.name.startswith("."))
+    except OSError:
+        return []
+
+
+def standing(matches: Sequence[Match]) -> tuple[Match, ...]:
+    """Return the matches that ring: not those of known-good lists, nor what a known-good match silences.
+
+    An equal digest on a known-good list silences everything but equal digests; a known-good hash silences hashes that
+    are no nearer than itself. Two equal digests contradict each other, so that one rings: a person decides.
+    """
+    good = [match for match in matches if match.negative]
+    return tuple(match for match in matches if not match.negative and not any(_silences(one, match) for one in good))
+
+
+def _silences(good: Match, match: Match) -> bool:
+    if match.by in DIGESTS:
+        return False
+    return good.by in DIGESTS or (good.by == match.by and good.distance <= match.distance)
+
+
+class _Found:
+    """What is gathered for one item: the best match of each entry, what was compared, what could not be."""
+
+    def __init__(self) -> None:
+        self.best: dict[tuple[int, Place], Match] = {}
+        self.compared: set[str] = set()
+        self.low_quality = 0
+        self.cut = False
+
+    def keep(self, view: View, place: Place, make: Callable[[], Match | None], rank: tuple[int, int]) -> None:
+        """Keep a match of an entry unless a stronger one is held already."""
+        held = self.best.get((id(view), place))
+        if held is None or rank < (_RANK[held.by], held.distance):
+            match = make()
+            if match is not None:
+                self.best[(id(view), place)] = match
+
+
+class _Question:
+    """A batch put to one list."""
+
+    def __init__(
+        self,
+        view: View,
+        batch: Sequence[Fingerprints],
+        found: Sequence[_Found],
+        radius: int | None,
+        dihedral: bool,
+        limit: int,
+    ) -> None:
+        self._view, self._batch, self._found = view, batch, found
+        self._radius = view.terms.radius if radius is None else radius
+        self._dihedral, self._limit = dihedral, limit
+        self._kinds = view.kinds()
+
+    def ask(self) -> None:
+        """Ask by every way that the list and the batch have in common."""
+        self._digests()
+        if self._kinds & {"pdq", "frames"}:
+            self._prints()
+        if "frames" in self._kinds:
+            self._videos()
+        if "window" in self._kinds:
+            self._windows()
+        if "photodna" in self._kinds:
+            self._opaque()
+
+    def _keep(self, item: int, place: Place, by: str, distance: int, **more: object) -> None:
+        def make() -> Match | None:
+            terms, record = self._view.terms, self._view.record(place)
+            scheme = record.scheme or terms.scheme
+            severity = severity_of(scheme, record.category or record.classification, terms.categories, terms.severity)
+            if severity == 0:
+                return None
+            return Match(
+                list=terms.name,
+                entry=record.entry,
+                by=by,
+                distance=distance,
+                severity=severity,
+                scheme=scheme,
+                category=record.category or record.classification,
+                source=record.source or terms.source,
+                negative=terms.negative,
+                **more,  # type: ignore[arg-type]
+            )
+
+        self._found[item].keep(self._view, place, make, (_RANK[by], distance))
+
+    def _digests(self) -> None:
+        for kind in DIGESTS:
+            if kind not in self._kinds:
+                continue
+            asked = [(n, digest) for n, item in enumerate(self._batch) if (digest := _bytes(getattr(item, kind)))]
+            for number, _ in asked:
+                self._found[number].compared.add(kind)
+            for query, place in self._view.find(kind, [digest for _, digest in asked]):
+                self._keep(asked[query][0], place, kind, 0)
+
+    def _prints(self) -> None:
+        """All prints of all items in one search: of pictures, and of the frames of videos, against listed pictures."""
+        least = self._view.terms.min_quality
+        owners: list[tuple[int, int, bool]] = []
+        codes: list[bytes] = []
+        for number, item in enumerate(self._batch):
+            prints = [one for one in item.prints if self._dihedral or not one.turn]
+            usable = [(one.hex, one.turn, one.stripped) for one in prints if one.quality >= least]
+            self._found[number].low_quality += len(prints) - len(usable)
+            frames = [(one.hex, 0, False) for one in item.frames[:_MOST_FRAMES] if one.quality >= least]
+            for text, turn, stripped in usable + frames:
+                if code := _bytes(text):
+                    owners.append((number, turn, stripped))
+                    codes.append(code)
+            if usable or frames:
+                self._found[number].compared.add("pdq")
+        if not codes:
+            return
+        queries = np.frombuffer(b"".join(codes), np.uint8).reshape(-1, 32)
+        for kind in ("pdq", "frames"):
+            if kind not in self._kinds:
+                continue
+            near = self._view.near(kind, queries, self._radius, self._limit + 1)
+            for query, place, distance in zip(near.query.tolist(), near.places, near.distance.tolist(), strict=True):
+                number, turn, stripped = owners[query]
+                if kind == "pdq" or not self._batch[number].frames:
+                    self._keep(number, place, "pdq", distance, turn=turn, stripped=stripped)
+            for query in np.flatnonzero(near.cut).tolist():
+                self._found[owners[query][0]].cut = True
+
+    def _videos(self) -> None:
+        """Compare videos with listed ones that share a frame, by the shares of frames found, both ways."""
+        from tocsin.media.vpdq import compare
+        from tocsin.model import Frame
+
+        terms = self._view.terms
+        for number, item in enumerate(self._batch):
+            frames = [one for one in item.frames[:_MOST_FRAMES] if one.quality >= terms.min_quality]
+            if not frames:
+                continue
+            self._found[number].compared.add("video")
+            queries = np.frombuffer(b"".join(bytes.fromhex(one.hex) for one in frames), np.uint8).reshape(-1, 32)
+            near = self._view.near("frames", queries, self._radius)
+            nearest: dict[Place, int] = {}
+            for place, distance in zip(near.places, near.distance.tolist(), strict=True):
+                nearest[place] = min(distance, nearest.get(place, 256))
+            for place, distance in nearest.items():
+                known = [Frame(one.at, one.pdq.hex(), one.quality) for one in self._view.frames(place)]
+                shares: Shares = compare(frames, known, self._radius, terms.min_quality)
+                if shares.known >= terms.video_known or shares.query >= terms.video_query:
+                    self._keep(number, place, "video", distance, shares=(shares.query, shares.known))
+
+    def _windows(self) -> None:
+        """The crop-tolerant signal: several windows must be found, and stand to each other as in the listed picture."""
+        from tocsin.media.windows import AGREEING, COVERED, RADIUS, agreement
+
+        for number, item in enumerate(self._batch):
+            codes = [code for text in item.windows if (code := _bytes(text))]
+            if not codes:
+                continue
+            self._found[number].compared.add("window")
+            queries = np.frombuffer(b"".join(code[:32] for code in codes), np.uint8).reshape(-1, 32)
+            near = self._view.near("window", queries, RADIUS, 1000)
+            seen: dict[Place, set[int]] = {}
+            for query, place in zip(near.query.tolist(), near.places, strict=True):
+                seen.setdefault(place, set()).add(query)
+            for place, which in seen.items():
+                if len(which) >= AGREEING:
+                    agreed = agreement(codes, self._view.windows(place))
+                    if agreed.windows >= AGREEING and agreed.covered >= COVERED:
+                        self._keep(number, place, "window", agreed.distance)
+
+    def _opaque(self) -> None:
+        for number, item in enumerate(self._batch):
+            if value := _bytes(getattr(item, "photodna", "")):
+                self._found[number].compared.add("photodna")
+                for place, distance in self._view.opaque(value):
+                    self._keep(number, place, "photodna", distance)
+
+
+def _answer(item: Fingerprints, found: _Found, limit: int) -> Answer:
+    ranked = sorted(found.best.values(), key=lambda one: (_RANK[one.by], one.distance, one.list, one.entry))
+    reason = ""
+    if not found.compared:
+        what = "a picture with too little detail to be compared" if found.low_quality else "nothing that a list holds"
+        reason = f"The lists hold no hashes of a kind that this {item.media} has: {what}."
+    return Answer(
+        tuple(ranked[:limit]),
+        found.cut or len(ranked) > limit,
+        tuple(sorted(found.compared, key=_RANK.__getitem__)),
+        found.low_quality,
+        reason,
+    )
+
+
+def _bytes(text: str) -> bytes:
+    """Return the bytes of hex, or none where it is not hex."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return b""
