@@ -1,13 +1,31 @@
 """The exact index: every entry within the radius, none missed."""
 
+import contextlib
+import itertools
+import logging
+import os
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
-Codes = npt.NDArray[np.uint8]
-Ids = npt.NDArray[np.int64]
+from tocsin import _native
+from tocsin.matching import delta, index_file
+from tocsin.matching.delta import Change, Read
+from tocsin.matching.index_file import Codes, Header, Ids, Image, IndexBusyError, IndexFileError
+
+__all__ = ["HashIndex", "Hits", "IndexBusyError", "IndexFileError"]
+
+log = logging.getLogger(__name__)
+
+_FOLLOW_EVERY = 0.1  # seconds between two looks at the files
+_WRITER_WAIT = 10.0  # seconds that an add waits for another process's
+_MERGE_FROM = 100_000  # changes; below this a merge is not worth its while
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,58 +38,355 @@ class Hits:
     truncated: npt.NDArray[np.bool_]
 
 
+def _nothing(queries: int) -> Hits:
+    hits = Hits(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32), np.zeros(queries, bool))
+    for column in (hits.query, hits.id, hits.distance, hits.truncated):
+        column.flags.writeable = False  # the answer to one query that met nothing is shared
+    return hits
+
+
+_NOTHING = _nothing(1)
+
+
 class HashIndex:
-    """256-bit hashes, searchable by Hamming distance."""
+    """256-bit hashes, searchable by Hamming distance. Threads may search, add and remove at the same time.
 
-    def __init__(self, hashes: Codes, ids: Ids) -> None:
-        self._hashes, self._ids = hashes, ids
+    One opened from a path shares the file's memory with other processes, keeps its adds and removals in a log beside
+    the file, and sees those of other processes within a second.
+    """
+
+    def __init__(self, base: _native.IndexBands, entries: int, image: Image | None = None) -> None:
+        """Hold a base; use ``build``, ``open`` or ``from_bytes``."""
+        self._snapshot = _native.IndexSnapshot(base)  # replaced whole, so that searches need no lock
+        self._base_entries, self._image = entries, image
+        self._header: Header | None = None
+        self._lock = threading.RLock()
+        self._one_merge = threading.Lock()
         self._path: Path | None = None
+        self._stat: tuple[int, int, int] | None = None
+        self._log: Path | None = None
+        self._log_end = 0
+        self._looked = 0.0
+        self._since: list[Change] | None = None  # changes in memory while a merge runs
+        self._merging: threading.Thread | None = None
+        self._count: tuple[object, int] | None = None
 
     @classmethod
-    def build(cls, hashes: Codes, ids: Ids | None = None) -> "HashIndex":
-        """Build from (n, 32) bytes; ids default to 0 … n-1."""
-        hashes = np.ascontiguousarray(hashes, np.uint8).reshape(-1, 32)
-        return cls(hashes, np.arange(len(hashes), dtype=np.int64) if ids is None else np.asarray(ids, np.int64))
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def save(self, path: str | Path) -> None:
-        """Write to one file."""
-        np.savez(Path(path).open("wb"), hashes=self._hashes, ids=self._ids)
+    def build(cls, hashes: Codes, ids: Ids | None = None) -> Self:
+        """Build from (n, 32) bytes; ids default to 0 … n-1, which cost no memory."""
+        codes = _codes(hashes)
+        image = Image.build(codes, None if ids is None else _ids(ids, len(codes)))
+        return cls(image.bands(), image.shape[0], image)
 
     @classmethod
-    def open(cls, path: str | Path) -> "HashIndex":
-        """Open a saved index."""
-        held = np.load(Path(path))
-        index = cls(held["hashes"], held["ids"])
+    def open(cls, path: str | Path) -> Self:
+        """Map a saved index. Raises IndexFileError where the file is not one, damaged, cut, or of a newer version."""
+        header, base, stat = index_file.open_file(Path(path))
+        index = cls(base, header.shape[0])
         index._path = Path(path)
+        index._attach(header, base, stat)
         return index
 
+    @classmethod
+    def from_bytes(cls, data: bytes | memoryview) -> Self:
+        """Open what ``to_bytes`` gave, in memory only. Raises IndexFileError."""
+        image, header, base = index_file.open_bytes(data)
+        return cls(base, header.shape[0], image)
+
+    def to_bytes(self) -> bytes:
+        """Return the whole index, changes included, as the bytes of a file."""
+        image = self._whole()
+        page = image.header().packed()
+        with memoryview(image.buffer) as whole:
+            return b"".join((page, whole[index_file.HEADER :]))
+
+    @staticmethod
+    def verify(path: str | Path) -> int:
+        """Check a file and its log from the first byte to the last; return the live entries. Raises IndexFileError."""
+        index_file.verify(Path(path))
+        return len(HashIndex.open(path))
+
+    def __len__(self) -> int:
+        snapshot = self._snapshot
+        if self._count is None or self._count[0] is not snapshot:
+            self._count = (snapshot, snapshot.count())
+        return self._count[1]
+
+    def search(self, queries: Codes, radius: int = 31, limit: int | None = None, threads: int = 1) -> Hits:
+        """Return every entry within ``radius`` (0 … 256) of each of the (q, 32) queries, whatever ``threads`` is.
+
+        Many queries in one call cost less than one by one. With ``limit``, at most so many a query: the nearest, by
+        distance, then id. Where more than 16,384 entries (or twice the limit, if that is more) are within the radius,
+        it stops early: the nearest of those met by then, always with the entries at distance 0.
+        """
+        if self._path is not None and time.monotonic() - self._looked > _FOLLOW_EVERY:
+            self._follow_unless_busy()
+        if not _is_codes(queries):
+            queries = _codes(queries)
+        if not 0 <= radius <= 256:
+            raise ValueError(f"The radius must lie between 0 and 256, not at {radius}.")
+        if limit is not None and limit < 0:
+            raise ValueError(f"The limit must be 0 or more, not {limit}.")
+        found = self._snapshot.search(queries, radius, limit, threads)
+        if found is None:
+            return _NOTHING if len(queries) == 1 else _nothing(len(queries))
+        query, ids, distance, truncated = found
+        return Hits(query, ids, distance, truncated.view(np.bool_))
+
+    # Changes
+
     def add(self, hashes: Codes, ids: Ids) -> None:
-        """Add entries, visible to the next search."""
-        self._hashes = np.concatenate([self._hashes, np.asarray(hashes, np.uint8).reshape(-1, 32)])
-        self._ids = np.concatenate([self._ids, np.asarray(ids, np.int64)])
-        if self._path:
-            self.save(self._path)
+        """Add entries, visible to the next search; durable on return when opened from a path. Raises IndexBusyError."""
+        codes = _codes(hashes)
+        self._change(Change(_ids(ids, len(codes)), codes))
 
     def remove(self, ids: Ids) -> None:
-        """Remove every entry with one of these ids."""
-        keep = ~np.isin(self._ids, ids)
-        self._hashes, self._ids = self._hashes[keep], self._ids[keep]
-        if self._path:
-            self.save(self._path)
+        """Remove every entry with one of these ids; an id added again later is visible again."""
+        self._change(Change(_ids(ids)))
 
-    def search(self, queries: Codes, radius: int = 31, limit: int | None = None) -> Hits:
-        """Return every entry within ``radius`` of each of the (q, 32) queries."""
-        queries = np.asarray(queries, np.uint8).reshape(-1, 32)
-        found: list[tuple[int, int, int]] = []
-        truncated = np.zeros(len(queries), bool)
-        for number, query in enumerate(queries):
-            distances = np.bitwise_count(self._hashes ^ query).sum(1, dtype=np.int64)
-            at = np.flatnonzero(distances <= radius)
-            hits = sorted((int(distances[i]), int(self._ids[i])) for i in at)
-            truncated[number] = limit is not None and len(hits) > limit
-            found += [(number, entry, distance) for distance, entry in hits[:limit]]
-        columns = np.array(found, np.int64).reshape(-1, 3)
-        return Hits(columns[:, 0], columns[:, 1], columns[:, 2].astype(np.int32), truncated)
+    def _change(self, change: Change) -> None:
+        if not len(change.ids):
+            return
+        with self._lock:
+            if self._path is not None:
+                with index_file.locked(self._path, "lock", _WRITER_WAIT):
+                    self.follow()
+                    self._append(self._path, change)
+            elif self._since is not None:
+                self._since.append(change)
+            self._snapshot = snapshot = _applied(self._snapshot, [change])
+            changed = snapshot.added_entries + snapshot.removals
+            if changed > max(_MERGE_FROM, self._base_entries // 16) and self._merging is None:
+                self._merging = threading.Thread(target=self._merge_quietly, name="index-merge", daemon=True)
+                self._merging.start()
+
+    def _append(self, path: Path, change: Change) -> None:
+        assert self._header is not None
+        place, waiting = delta.names(path)
+        if self._log is None:
+            delta.create(place, self._header.own)
+            self._log, self._log_end = place, delta.read(place, self._header.own).end
+        elif self._log == waiting:  # a merge was cut short between its two renames
+            index_file.rename(waiting, place)
+            self._log = place
+        self._log_end = delta.append(self._log, self._header.own, self._log_end, change)
+
+    # Following other processes
+
+    def _follow_unless_busy(self) -> None:
+        """Follow, unless another thread is at it; a search does not wait for an add."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self.follow()
+            finally:
+                self._lock.release()
+
+    def follow(self) -> None:
+        """See what other processes changed. A search does this by itself, ten times a second. Raises IndexFileError."""
+        if self._path is None:
+            return
+        with self._lock:
+            try:
+                if _identity(self._path.stat()) != self._stat:
+                    self._attach(*index_file.open_file(self._path))
+                elif self._log is None or self._log.stat().st_size != self._log_end:
+                    self._read_log()
+            except FileNotFoundError:
+                self._reattach()
+            self._looked = time.monotonic()
+
+    def _reattach(self) -> None:
+        """Open again, after a file was renamed while it was looked at."""
+        assert self._path is not None
+        try:
+            self._attach(*index_file.open_file(self._path))
+        except FileNotFoundError:
+            raise IndexFileError(f"{self._path} is gone; searches would not see its entries.") from None
+
+    def _attach(self, header: Header, base: _native.IndexBands, stat: os.stat_result) -> None:
+        """Take a base and its log. Where a merge renames one of them meanwhile, take the new ones."""
+        assert self._path is not None
+        for _ in range(100):
+            found = self._log_of(header)
+            if _identity(self._path.stat()) == _identity(stat):
+                break
+            header, base, stat = index_file.open_file(self._path)
+        if isinstance(found, IndexFileError):
+            raise found
+        read = delta.read(found, header.own) if found else Read([], 0, torn=False)
+        self._snapshot = _applied(_native.IndexSnapshot(base), read.changes)
+        self._header, self._stat, self._base_entries = header, _identity(stat), header.shape[0]
+        self._log, self._log_end = found, read.end
+        self._looked = time.monotonic()
+
+    def _log_of(self, header: Header) -> Path | IndexFileError | None:
+        """Find the log that belongs to a base; None where nothing changed yet."""
+        assert self._path is not None
+        owners = {place: delta.owner(place) for place in delta.names(self._path)}
+        for place, own in owners.items():
+            if own == header.own:
+                return place
+        place = delta.names(self._path)[0]
+        if owners[place] is None:
+            return None
+        return IndexFileError(
+            f"{place} holds changes of another index than {self._path}: one of the two files was swapped."
+        )
+
+    def _read_log(self) -> None:
+        assert self._header is not None
+        if self._log is None:
+            found = self._log_of(self._header)
+            if isinstance(found, IndexFileError):
+                return self._reattach()
+            if found is None:
+                return None
+            self._log = found
+        read = delta.read(self._log, self._header.own, self._log_end)
+        self._snapshot = _applied(self._snapshot, read.changes)
+        self._log_end = read.end
+        return None
+
+    # Merging and saving
+
+    def merge(self) -> None:
+        """Write base and changes into a new base; searches and adds go on meanwhile, other processes follow.
+
+        Happens by itself, in the background, when the changes pass a sixteenth of the base. Raises IndexBusyError where
+        another process is at it. Killed at any point, it leaves the old files or the new ones.
+        """
+        if self._path is None:
+            self._merge_in_memory()
+            return
+        with index_file.locked(self._path, "merge-lock", 0):
+            with self._lock:
+                self.follow()
+                snapshot, header, end = self._snapshot, self._header, self._log_end
+            assert header is not None
+            image = _image_of(snapshot)
+            merged = image.header(previous=header)
+            beside = index_file.write_beside(self._path, lambda file: image.write(file, merged))
+            with self._lock, index_file.locked(self._path, "lock", _WRITER_WAIT):
+                self.follow()
+                late = delta.read(self._log, header.own, end).changes if self._log else []
+                _switch(self._path, beside, merged.own, late)
+                self.follow()
+
+    def _merge_in_memory(self) -> None:
+        with self._one_merge:
+            with self._lock:
+                snapshot, self._since = self._snapshot, []
+            image = _image_of(snapshot)
+            with self._lock:
+                self._snapshot = _applied(_native.IndexSnapshot(image.bands()), self._since)
+                self._image, self._base_entries, self._since = image, image.shape[0], None
+
+    def _merge_quietly(self) -> None:
+        try:
+            self.merge()
+        except IndexBusyError:
+            pass  # another process is at it
+        except Exception:
+            log.exception("Merging the changes into %s failed; they stay in its log.", self._path)
+        finally:
+            self._merging = None
+
+    def close(self) -> None:
+        """Wait for a merge in the background to end."""
+        if (merging := self._merging) is not None:
+            merging.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def save(self, path: str | Path) -> None:
+        """Write the index, changes included, to one file: wholly or not at all, durably on return.
+
+        Processes that have an index open at that path go over to this one.
+        """
+        path = Path(path)
+        image = self._whole()
+        header = image.header()
+        with index_file.locked(path, "merge-lock", _WRITER_WAIT):
+            beside = index_file.write_beside(path, lambda file: image.write(file, header))
+            with index_file.locked(path, "lock", _WRITER_WAIT):
+                _switch(path, beside, header.own, [])
+
+    def _whole(self) -> Image:
+        """Return an image of base and changes."""
+        with self._lock:
+            snapshot, image = self._snapshot, self._image
+        changed = snapshot.added_entries or snapshot.removals
+        return _image_of(snapshot) if changed or image is None else image
+
+
+def _switch(path: Path, beside: Path, own: UUID, late: list[Change]) -> None:
+    """Put a new base and its log in place. The first rename decides; the log already waits where readers look too."""
+    place, waiting = delta.names(path)
+    if not late and not place.exists():
+        with contextlib.suppress(FileNotFoundError):
+            waiting.unlink()
+        index_file.rename(beside, path)
+        return
+    delta.create(waiting, own, late)
+    index_file.rename(beside, path)
+    index_file.rename(waiting, place)
+
+
+def _image_of(snapshot: _native.IndexSnapshot) -> Image:
+    codes, ids = snapshot.live()
+    return Image.build(codes, ids, raw=False)
+
+
+def _identity(stat: os.stat_result) -> tuple[int, int, int]:
+    return stat.st_dev, stat.st_ino, stat.st_mtime_ns
+
+
+def _applied(snapshot: _native.IndexSnapshot, changes: list[Change]) -> _native.IndexSnapshot:
+    """Return the snapshot with changes. Neighbours of one kind are joined: a long log is applied in few steps."""
+    for adds, group in itertools.groupby(changes, lambda change: change.codes is not None):
+        together = list(group)
+        ids = np.concatenate([change.ids for change in together])
+        if adds:
+            codes = np.concatenate([change.codes for change in together if change.codes is not None])
+            snapshot = snapshot.added(codes, ids)
+        else:
+            snapshot = snapshot.without(ids)
+    return snapshot
+
+
+def _is_codes(array: object) -> bool:
+    return (
+        type(array) is np.ndarray
+        and array.ndim == 2
+        and array.shape[1] == 32
+        and array.dtype == np.uint8
+        and array.flags.c_contiguous
+    )
+
+
+def _codes(hashes: object) -> Codes:
+    array = np.asarray(hashes)
+    if array.dtype != np.uint8:
+        raise ValueError(f"Hashes must be bytes (uint8), not {array.dtype}.")
+    if array.ndim == 1 and array.size == 32:
+        array = array.reshape(1, 32)
+    if array.ndim != 2 or array.shape[1] != 32:
+        raise ValueError(f"Hashes must have the shape (n, 32), not {array.shape}.")
+    return np.ascontiguousarray(array)
+
+
+def _ids(ids: object, count: int | None = None) -> Ids:
+    array = np.atleast_1d(np.asarray(ids))
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu" or array.ndim != 1:
+        raise ValueError("Ids must be a list of whole numbers.")
+    if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
+        raise ValueError("Ids must fit into 63 bits and a sign.")
+    if count is not None and len(array) != count:
+        raise ValueError(f"As many ids as hashes are needed: there are {len(array)} ids and {count} hashes.")
+    return np.ascontiguousarray(array, np.int64)

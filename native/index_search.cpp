@@ -1,0 +1,269 @@
+#include "index_search.hpp"
+
+#include <array>
+
+namespace tocsin {
+
+namespace {
+
+constexpr std::size_t kPiece = 4096;     // tags or codes handed to a kernel at once
+constexpr std::size_t kChunk = 512;      // probes resolved at once
+constexpr std::size_t kFlush = 1024;     // survivors verified at once
+constexpr std::size_t kAhead = 12;       // buckets fetched ahead of the one being read
+constexpr int kMostBits = 4;             // a band's buckets up to this distance are in the table: radius up to 79
+
+// All 16-bit values by their number of set bits, up to kMostBits.
+struct Masks {
+    std::vector<std::uint16_t> mask;
+    std::array<std::size_t, kMostBits + 1> upto{};
+    Masks() {
+        for (int bits = 0; bits <= kMostBits; ++bits) {
+            for (unsigned value = 0; value < kBuckets; ++value)
+                if (std::popcount(value) == bits) mask.push_back(static_cast<std::uint16_t>(value));
+            upto[bits] = mask.size();
+        }
+    }
+};
+
+const Masks &masks() {
+    static const Masks made;
+    return made;
+}
+
+// The distances of the 16 bands of two codes, and the first once more at the end.
+std::array<std::uint8_t, kBands + 1> band_distances(const Code &a, const Code &b) {
+    std::array<std::uint8_t, kBands + 1> out;
+    for (int w = 0; w < 4; ++w) {
+        std::uint64_t x = a.word[w] ^ b.word[w];
+        x -= x >> 1 & 0x5555555555555555;
+        x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
+        x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+        x = (x + (x >> 8)) & 0x00ff00ff00ff00ff;
+        for (int lane = 0; lane < 4; ++lane) out[4 * w + lane] = static_cast<std::uint8_t>(x >> (16 * lane));
+    }
+    out[kBands] = out[0];
+    return out;
+}
+
+// A pair is met in every band that starts a sound round; it is reported in the first of them, so once.
+bool met_before(const Code &a, const Code &b, int band, int t) {
+    const auto d = band_distances(a, b);
+    for (int i = 0; i < band; ++i)
+        if (d[i] < t && d[i] + d[i + 1] < 2 * t) return true;
+    return false;
+}
+
+void fetch(const std::uint16_t *tags, std::uint32_t begin, std::uint32_t end) {
+    constexpr std::ptrdiff_t kMost = 1024;
+    const char *at = reinterpret_cast<const char *>(tags + begin), *last = reinterpret_cast<const char *>(tags + end) - 1;
+    // First and last line without asking whether they are one: small buckets straddle a line unpredictably.
+    __builtin_prefetch(at);
+    __builtin_prefetch(last);
+    for (last = std::min(last, at + kMost), at += 64; at < last; at += 64) __builtin_prefetch(at);
+}
+
+}  // namespace
+
+Plan::Plan(int radius) : radius(radius), t(radius / 16 + 1) {
+    bands = kBands - (16 * t - radius + t - 1) / t + 1;
+    masks = t - 1 <= kMostBits ? tocsin::masks().upto[t - 1] : 0;  // 0: scan
+}
+
+bool Search::cheaper_to_scan(const Bands &bands) const {
+    if (!plan.masks) return true;
+    // Measured, in nanoseconds: a probe waits for a line or two and streams its tags, a code is streamed.
+    const double entries = static_cast<double>(bands.shape.leaders), probes = static_cast<double>(plan.bands * plan.masks);
+    static constexpr double kTaken[] = {0.0003, 0.0025, 0.012, 0.045, 0.13};  // share of tags that are near, by t
+    const double streamed = probes * entries / kBuckets;
+    const double banded = probes * (entries < 1e6 ? 18 : 35) + streamed * (0.15 + 8 * kTaken[plan.t - 1]);
+    return entries * (entries < 3e5 ? 0.8 : 1.6) < banded;
+}
+
+void Search::expand(const Source &source, std::uint32_t ordinal, std::uint32_t number, int distance,
+                    std::vector<Hit> &hits) const {
+    auto [entry, last] = source.bands->entries_of(ordinal);
+    // Ids ascend within a base leader, so no more than limit + 1 of them can matter.
+    std::size_t room = limit && !source.ids_by_position ? *limit + 1 : static_cast<std::size_t>(-1);
+    for (; entry < last && room; ++entry) {
+        std::int64_t id = source.bands->id_of(entry), position = -1;
+        if (source.ids_by_position) {
+            position = id;
+            id = source.ids_by_position[position];
+        }
+        if (!source.tombs->empty() && source.tombs->dead(id, position)) continue;
+        hits.push_back({number, distance, id});
+        --room;
+    }
+}
+
+bool Search::scan(const Source &source, const Code &code, std::uint32_t number, std::vector<Hit> &hits) {
+    const std::size_t before = hits.size();
+    const std::uint32_t leaders = static_cast<std::uint32_t>(source.bands->shape.leaders);
+    bool cut = false;
+    places_.resize(kPiece);
+    distances_.resize(std::max(distances_.size(), kPiece));
+    for (std::uint32_t start = 0; start < leaders; start += kPiece) {
+        const std::size_t count = std::min<std::size_t>(kPiece, leaders - start);
+        const std::size_t found = kernels().near_codes(source.bands->codes() + start, count, code, plan.radius,
+                                                       places_.data(), distances_.data());
+        for (std::size_t i = 0; i < found; ++i) expand(source, start + places_[i], number, distances_[i], hits);
+        if (limit && hits.size() - before > 2 * enough(*limit)) {  // keep the nearest only
+            cut = true;
+            const auto first = hits.begin() + static_cast<std::ptrdiff_t>(before);
+            std::nth_element(first, first + static_cast<std::ptrdiff_t>(*limit), hits.end());
+            hits.resize(before + *limit);
+        }
+        if (leaders - start <= kPiece) break;  // start + kPiece must not pass the 32 bits
+    }
+    return cut;
+}
+
+void Search::warm(const Bands &bands, const Code &code) const {
+    if (!joinable() || cheaper_to_scan(bands)) return;
+    const auto &mask = masks().mask;
+    for (int band = 0; band < plan.bands; ++band) {
+        const std::uint32_t *at = bands.offsets(band);
+        const unsigned value = code.band(band);
+        for (std::size_t m = 0; m < plan.masks; ++m) __builtin_prefetch(at + (value ^ mask[m]));
+    }
+}
+
+void Search::verify(const Source &source, const Code &code, std::uint32_t number, std::vector<Hit> &hits) {
+    const Bands &bands = *source.bands;
+    for (const Survivor &s : survivors_) __builtin_prefetch(bands.ordinals(static_cast<int>(s.band)) + s.place);
+    pairs_.resize(survivors_.size());
+    for (std::size_t i = 0; i < survivors_.size(); ++i) {
+        const std::uint32_t ordinal = bands.ordinals(static_cast<int>(survivors_[i].band))[survivors_[i].place];
+        // A damaged file may name an ordinal that is not there; entry 0 is, and is only reported if it is near.
+        pairs_[i] = {ordinal < bands.shape.leaders ? ordinal : 0, 0};
+        __builtin_prefetch(bands.codes() + pairs_[i].ordinal);
+    }
+    distances_.resize(std::max(distances_.size(), pairs_.size()));
+    kernels().distances(bands.codes(), &code, pairs_.data(), pairs_.size(), distances_.data());
+    for (std::size_t i = 0; i < pairs_.size(); ++i) {
+        if (distances_[i] > plan.radius) continue;
+        if (met_before(bands.codes()[pairs_[i].ordinal], code, static_cast<int>(survivors_[i].band), plan.t)) continue;
+        expand(source, pairs_[i].ordinal, number, distances_[i], hits);
+    }
+    survivors_.clear();
+}
+
+bool Search::look(const Source &source, const Code &code, std::uint32_t number, std::vector<Hit> &hits) {
+    const Bands &bands = *source.bands;
+    if (cheaper_to_scan(bands)) return scan(source, code, number, hits);
+    const Kernels &kernel = kernels();
+    const std::size_t before = hits.size(), total = plan.bands * plan.masks;
+    // So many candidates that reading every code in order costs less than fetching these one by one.
+    const std::size_t too_many = std::max<std::size_t>(100'000, bands.shape.leaders / 4);
+    std::size_t met = 0;
+    survivors_.clear();
+    places_.resize(kPiece);
+    probes_.resize(kChunk);
+    for (std::size_t done = 0; done < total;) {
+        const std::size_t count = std::min(kChunk, total - done);
+        for (std::size_t p = 0; p < count; ++p, ++done) {
+            const int band = static_cast<int>(done / plan.masks);
+            const std::uint16_t mask = masks().mask[done % plan.masks];
+            const std::uint32_t *at = bands.offsets(band) + (code.band(band) ^ mask);
+            probes_[p] = {at[0], at[1], static_cast<std::uint16_t>(code.band((band + 1) % kBands)),
+                          static_cast<std::uint8_t>(band),
+                          static_cast<std::uint8_t>(2 * plan.t - 1 - std::popcount(mask))};
+        }
+        for (std::size_t p = 0; p < std::min(kAhead, count); ++p)
+            fetch(bands.tags(probes_[p].band), probes_[p].begin, probes_[p].end);
+        for (std::size_t p = 0; p < count; ++p) {
+            if (p + kAhead < count) {
+                const Probe &soon = probes_[p + kAhead];
+                fetch(bands.tags(soon.band), soon.begin, soon.end);
+            }
+            const Probe &probe = probes_[p];
+            const std::uint16_t *tags = bands.tags(probe.band);
+            for (std::uint64_t start = probe.begin; start < probe.end; start += kPiece) {
+                const std::size_t found = kernel.near_tags(tags + start, std::min<std::size_t>(kPiece, probe.end - start),
+                                                           probe.tag, probe.slack, places_.data());
+                for (std::size_t i = 0; i < found; ++i)
+                    survivors_.push_back({static_cast<std::uint32_t>(start + places_[i]), probe.band});
+                met += found;
+            }
+            if (survivors_.size() < kFlush) continue;
+            verify(source, code, number, hits);
+            if (limit && hits.size() - before > enough(*limit)) return true;
+            if (met > too_many) {
+                hits.resize(before);
+                return scan(source, code, number, hits);
+            }
+        }
+    }
+    verify(source, code, number, hits);
+    return false;
+}
+
+void Search::join(const Source &source, const std::vector<Code> &codes, std::vector<Hit> &hits,
+                  std::vector<std::uint8_t> &again) {
+    const Bands &bands = *source.bands;
+    const Kernels &kernel = kernels();
+    const std::size_t queries = codes.size();
+    const std::size_t too_many = std::max<std::size_t>(100'000, bands.shape.leaders / 4);
+    std::vector<std::uint32_t> starts(kBuckets + 1), order(queries), met(queries), reported(queries);
+    std::vector<std::uint16_t> tag(queries);
+    places_.resize(kPiece);
+    pairs_.clear();
+    const auto &mask = masks().mask;
+    for (int band = 0; band < plan.bands; ++band) {
+        // The queries by bucket, as the entries are.
+        std::fill(starts.begin(), starts.end(), 0);
+        for (const Code &code : codes) ++starts[code.band(band)];
+        for (std::size_t b = 0, sum = 0; b <= kBuckets; ++b) sum += std::exchange(starts[b], static_cast<std::uint32_t>(sum));
+        for (std::size_t q = 0; q < queries; ++q) order[starts[codes[q].band(band)]++] = static_cast<std::uint32_t>(q);
+        for (std::size_t b = kBuckets; b > 0; --b) starts[b] = starts[b - 1];
+        starts[0] = 0;
+        for (std::size_t i = 0; i < queries; ++i)
+            tag[i] = static_cast<std::uint16_t>(codes[order[i]].band((band + 1) % kBands));
+
+        const auto settle = [&] {
+            distances_.resize(std::max(distances_.size(), pairs_.size()));
+            kernel.distances(bands.codes(), codes.data(), pairs_.data(), pairs_.size(), distances_.data());
+            for (std::size_t i = 0; i < pairs_.size(); ++i) {
+                const auto [ordinal, q] = pairs_[i];
+                if (distances_[i] > plan.radius || again[q]) continue;
+                if (met_before(bands.codes()[ordinal], codes[q], band, plan.t)) continue;
+                const std::size_t had = hits.size();
+                expand(source, ordinal, q, distances_[i], hits);
+                reported[q] += static_cast<std::uint32_t>(hits.size() - had);
+                if (limit && reported[q] > enough(*limit)) again[q] = 1;
+            }
+            pairs_.clear();
+        };
+
+        const std::uint32_t *at = bands.offsets(band), *ordinals = bands.ordinals(band);
+        const std::uint16_t *tags = bands.tags(band);
+        for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
+            const std::uint64_t begin = at[bucket], end = at[bucket + 1];
+            if (begin == end) continue;
+            if (bucket + 2 < kBuckets) fetch(tags, at[bucket + 2], at[bucket + 3 <= kBuckets ? bucket + 3 : kBuckets]);
+            for (std::size_t m = 0; m < plan.masks; ++m) {
+                const std::size_t value = bucket ^ mask[m];
+                const int slack = 2 * plan.t - 1 - (m > 0);
+                for (std::uint32_t i = starts[value]; i < starts[value + 1]; ++i) {
+                    const std::uint32_t q = order[i];
+                    if (again[q]) continue;
+                    for (std::uint64_t start = begin; start < end; start += kPiece) {
+                        const std::size_t found = kernel.near_tags(
+                            tags + start, std::min<std::uint64_t>(kPiece, end - start), tag[i], slack, places_.data());
+                        met[q] += static_cast<std::uint32_t>(found);
+                        for (std::size_t f = 0; f < found; ++f) {
+                            const std::uint32_t ordinal = ordinals[start + places_[f]];
+                            pairs_.push_back({ordinal < bands.shape.leaders ? ordinal : 0, q});
+                            __builtin_prefetch(bands.codes() + pairs_.back().ordinal);
+                        }
+                    }
+                    if (met[q] > too_many) again[q] = 1;
+                    if (pairs_.size() >= 256) settle();
+                }
+            }
+        }
+        settle();
+    }
+}
+
+}  // namespace tocsin
