@@ -69,7 +69,7 @@ class Rig:
         self.problem = None
         self.doomed = False
 
-    def senses(self, windows, display):
+    def senses(self, windows, display, media=None):
         self.feed.opened += 1
         self.feed.open = True
         self.feed.queue = queue.Queue()

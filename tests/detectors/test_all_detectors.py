@@ -11,7 +11,7 @@ CASES = [(detector, example) for detector in ALL for example in detector.example
 @pytest.mark.parametrize("detector", ALL, ids=lambda detector: detector.name)
 def test_named_versioned_explained(detector: type[Detector]) -> None:
     assert isinstance(detector(), Detector)
-    assert detector.name == detector.__module__.rsplit(".", 1)[-1]
+    assert detector.name == detector.__module__.rsplit(".", 1)[-1].replace("_", "-")
     assert detector.version
     assert detector.__doc__
     assert detector.reads

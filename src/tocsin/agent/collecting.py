@@ -9,9 +9,10 @@ from tocsin.agent.crew import Crew, Work
 from tocsin.agent.health import HealthMeter
 from tocsin.agent.journal import Journal
 from tocsin.agent.loop import Loop, state_body
+from tocsin.agent.media import Media
 from tocsin.agent.notice_x11 import X11Notice
 from tocsin.agent.sensing import OpenSenses, Senses
-from tocsin.model import Clock, EntryKind, Kind, NotScanned, Observation, Sensor, StateSeen
+from tocsin.model import Clock, EntryKind, Kind, MediaSeen, NotScanned, Observation, Sensor, StateSeen
 
 RECORDED_STATES = frozenset(
     {
@@ -41,6 +42,7 @@ class Collecting:
         self._queue: queue.Queue[Observation | None] = queue.Queue(_QUEUE)
         self._senses: Senses | None = None
         self._names: list[str] = []
+        self._media: Media | None = None
         self._level = 0
         self._looked_ns = 0
         self.broken = threading.Event()
@@ -52,11 +54,28 @@ class Collecting:
         """Whether anything is collected."""
         return self._loop.collecting.is_set()
 
-    def start(self) -> None:
-        """Open the sensors and begin."""
+    @property
+    def looks_at_media(self) -> bool:
+        """Whether pictures and files are looked at."""
+        return self._media is not None
+
+    @property
+    def degradations(self) -> tuple[str, ...]:
+        """What the open sensors have to say in a heartbeat."""
+        senses = self._senses
+        return tuple(code for ask in senses.degradations for code in ask()) if senses is not None else ()
+
+    def wake(self) -> None:
+        """Ask again now what could not be asked (the hub answers again)."""
+        media = self._media
+        if media is not None:
+            media.asking.wake()
+
+    def start(self, media: Media | None = None) -> None:
+        """Open the sensors and begin; pictures and files are looked at only with ``media``."""
         self.broken.clear()
-        senses = self._open(lambda: self._notice.windows, self._display)
-        self._senses = senses
+        senses = self._open(lambda: self._notice.windows, self._display, media)
+        self._senses, self._media = senses, media
         for what, sentence in senses.unsupported:
             self._health.unsupported = True
             if what not in self._told:
@@ -75,7 +94,7 @@ class Collecting:
         if self._senses is None:
             return
         self._loop.collecting.clear()
-        senses, self._senses = self._senses, None
+        senses, self._senses, self._media = self._senses, None, None
         with contextlib.suppress(queue.Empty):
             while True:
                 self._queue.get_nowait()
@@ -93,6 +112,8 @@ class Collecting:
         self._health.reading_off = level >= 3
         if self._senses is not None:
             self._senses.pace((0, 0, 2, 4)[level])
+            for shed in self._senses.sheds:
+                shed(level)
 
     def tick(self) -> None:
         """Pass on that the screen was looked at although nothing on it could be read."""
@@ -110,12 +131,15 @@ class Collecting:
             self._state(seen.body)
         elif isinstance(seen.body, NotScanned):
             self._health.count(f"not-scanned-{seen.body.reason}"[:40])
-            if seen.body.reason == "failed":
+            if seen.body.reason == "failed" and seen.kind != Kind.FILE:
                 self._died(seen.sensor, "failed")
             return
-        if self._away and (seen.kind != Kind.STATE or seen.title):
+        if self._away and (seen.kind != Kind.STATE or seen.title) and not isinstance(seen.body, MediaSeen):
             return
         self._loop.see(seen)
+        media = self._media
+        if media is not None and isinstance(seen.body, MediaSeen) and self.running:
+            media.asking.settled(seen.id)
 
     def _state(self, body: StateSeen) -> None:
         if body.state in ("session-away", "session-back"):

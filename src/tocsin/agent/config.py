@@ -1,7 +1,7 @@
 """What an enrolled agent knows: its hub, whose orders it trusts, and where it keeps its things."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from tocsin.evidence.keys import read_bounded
 FORMAT = "tocsin/agent@1"
 _MAX = 1 << 20
 
-_TYPES: dict[str, tuple[type, ...]] = {"heartbeat_s": (int, float), "roots": (list,)}
+_TYPES: dict[str, tuple[type, ...]] = {"heartbeat_s": (int, float), "roots": (list,), "lists": (list, tuple)}
 
 
 class AgentError(RuntimeError):
@@ -21,7 +21,8 @@ class AgentError(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Config:
     """One enrolment. ``certificate`` is the hub's pinned certificate (PEM), empty only for plain http on loopback;
-    ``roots`` are the authority keys (base64) whose orders are trusted; ``salt`` (hex) makes thread names opaque."""
+    ``roots`` are the authority keys (base64) whose orders are trusted; ``salt`` (hex) makes thread names opaque.
+    ``lists`` are folders of the authority's own hash lists that somebody chose to have on this computer."""
 
     hub: str
     device: str
@@ -32,6 +33,7 @@ class Config:
     roots: tuple[str, ...]
     salt: str
     label: str
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,16 @@ class Folders:
         return self.data / "ledger.db"
 
     @property
+    def unasked(self) -> Path:
+        """Fingerprints that wait to be compared."""
+        return self.data / "unasked.db"
+
+    @property
+    def files(self) -> Path:
+        """Which files were compared."""
+        return self.data / "files.db"
+
+    @property
     def status(self) -> Path:
         """What the running agent says of itself."""
         return self.data / "status.json"
@@ -110,16 +122,20 @@ def load(folders: Folders) -> Config:
         )
     if raw.get("format") != FORMAT:
         raise AgentError(f"{folders.config} is not an enrolment of this version; enrol again.")
-    fields: dict[str, Any] = {}
-    for name in Config.__slots__:
-        value = raw.get(name)
+    found: dict[str, Any] = {}
+    for one in fields(Config):
+        name = one.name
+        value = raw.get(name, None if one.default is MISSING else one.default)
         wanted = _TYPES.get(name, (str,))
         if not isinstance(value, wanted) or isinstance(value, bool):
             raise AgentError(f"{folders.config} is damaged: its {name!r} is missing or wrong; enrol again.")
-        fields[name] = value
-    config = Config(**fields)
+        found[name] = value
+    config = Config(**found)
     return replace(
-        config, roots=tuple(map(str, config.roots)), heartbeat_s=min(60.0, max(1.0, float(config.heartbeat_s)))
+        config,
+        roots=tuple(map(str, config.roots)),
+        lists=tuple(map(str, config.lists)),
+        heartbeat_s=min(60.0, max(1.0, float(config.heartbeat_s))),
     )
 
 

@@ -135,6 +135,8 @@ def unenrol(folders: Folders, clock: Clock, *, send_seconds: float = 10.0) -> bo
         folders.order,
         folders.accepted,
         folders.ledger,
+        folders.unasked,
+        folders.files,
         folders.status,
         folders.lock,
     ):

@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from typing import Any
 
-from tocsin.model import Clock, Health, HealthState, Kind, NotScanned, Observation, StateSeen, utc_text
+from tocsin.model import Clock, Health, HealthState, Kind, MediaSeen, NotScanned, Observation, StateSeen, utc_text
 
 BLIND_AFTER_S = 30.0
 _SIGHT = frozenset({Kind.TEXT, Kind.PICTURE, Kind.FRAME})
@@ -40,7 +40,7 @@ class HealthMeter:
             self._count(str(seen.kind))
             if isinstance(seen.body, StateSeen):
                 self._state(seen.body.state)
-            if seen.kind in _SIGHT and not isinstance(seen.body, NotScanned):
+            if seen.kind in _SIGHT and not isinstance(seen.body, NotScanned | MediaSeen):  # an answer is not a look
                 self._sight()
 
     def looked(self) -> None:

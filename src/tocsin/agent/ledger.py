@@ -11,11 +11,12 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tocsin.evidence.journal import canonical, entry_hash
-from tocsin.model import Entry, EntryKind
+from tocsin.model import Entry, EntryKind, utc_text
 
 _SCHEMA = """
 create table if not exists sent (hash blob primary key, seq integer, at text, kind text, bytes integer,
@@ -23,6 +24,7 @@ create table if not exists sent (hash blob primary key, seq integer, at text, ki
 create table if not exists evidence (digest text primary key, bytes integer) without rowid;
 create table if not exists folded (day text, kind text, n integer, bytes integer, first text, last text,
   primary key (day, kind)) without rowid;
+create table if not exists asked (day text primary key, n integer, bytes integer, first text, last text) without rowid;
 """
 _FOLD_OVER = 50_000
 _FOLDABLE = (EntryKind.HEARTBEAT, EntryKind.STATE)
@@ -100,8 +102,18 @@ class Ledger:
             except (sqlite3.Error, OSError):
                 self._late_evidence = waiting[-10_000:]
 
+    def asked(self, many: int, size: int) -> None:
+        """Note that fingerprints were sent to be compared with lists; the hub keeps none that match nothing."""
+        at = utc_text(datetime.now(UTC))
+        with self._lock, contextlib.suppress(sqlite3.Error, OSError), self._db:
+            self._db.execute(
+                """insert into asked values (?, ?, ?, ?, ?) on conflict (day) do update set n = n + excluded.n,
+                   bytes = bytes + excluded.bytes, last = excluded.last""",
+                (at[:10], many, size, at, at),
+            )
+
     def rows(self) -> list[Row]:
-        """Return the counts by kind."""
+        """Return the counts by kind; fingerprints that were compared are a kind of their own."""
         with self._lock:
             found = self._db.execute(
                 """select kind, sum(n), sum(b), sum(e), min(f), max(l) from (
@@ -111,6 +123,10 @@ class Ledger:
                      union all select kind, n, bytes, 0, first, last from folded)
                    group by kind order by kind"""
             ).fetchall()
+            with contextlib.suppress(sqlite3.OperationalError):  # a ledger written before there was such a table
+                found += self._db.execute(
+                    "select 'fingerprints', sum(n), sum(bytes), 0, min(first), max(last) from asked having count(*) > 0"
+                ).fetchall()
         return [Row(*row) for row in found]
 
     def events(self, limit: int = 200) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from PIL import Image
 from tocsin.agent.blobs import Blobs
 from tocsin.agent.health import HealthMeter
 from tocsin.agent.journal import Journal
+from tocsin.agent.media_evidence import journal_matches, picture_of, sealed_media
 from tocsin.agent.standing import Standing
 from tocsin.evidence.sealing import Sealed, SealingError, seal
 from tocsin.model import (
@@ -23,6 +24,7 @@ from tocsin.model import (
     Detector,
     EntryKind,
     Finding,
+    MediaSeen,
     Observation,
     PictureSeen,
     ProcessSeen,
@@ -210,6 +212,8 @@ class Loop:
                 ],
                 "context": [line | {"speaker": speakers.get(line["text"], line["speaker"])} for line in ring],
             }
+        if isinstance(seen.body, MediaSeen):
+            document["media"] = sealed_media(finding, seen.body, words=words)
         return document
 
     def _pictures(self, seen: Observation) -> list[bytes]:
@@ -219,8 +223,11 @@ class Loop:
         try:
             if isinstance(seen.body, PictureSeen):
                 return [_png(seen.body)]
-            box = _region(seen)
-            found = self.pixels(box) if self.pixels is not None and box is not None else None
+            if isinstance(seen.body, MediaSeen):
+                found = picture_of(seen.body)
+            else:
+                box = _region(seen)
+                found = self.pixels(box) if self.pixels is not None and box is not None else None
         except Exception as problem:
             self.warn(f"picture-failed {type(problem).__name__}", seen.id)
             return []
@@ -273,6 +280,7 @@ def finding_body(
         ],
         "thread": thread,
         "refines": finding.refines,
+        **({"matches": journal_matches(finding)} if finding.matches else {}),
     }
 
 
@@ -289,6 +297,8 @@ def _texts(seen: Observation) -> list[str]:
             return [line.text for line in lines]
         case ProcessSeen(name=name, arguments=arguments):
             return [name, *arguments]
+        case MediaSeen(name=name, held=held):
+            return [name, held]
         case _:
             return []
 

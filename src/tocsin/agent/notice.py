@@ -5,6 +5,7 @@ collected before a person presses Accept; nothing while the permanent bar is off
 no bar can be shown the agent does not run. No setting changes that.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tocsin.agent.config import AgentError, Config, read_json
 from tocsin.agent.disk import Disk
 from tocsin.model import utc_text
 from tocsin.orders import SignedOrder
+from tocsin.orders.conditions import condition_of
 
 LOST_AFTER_S = 5.0
 """How long the bar may be off the screen before collection stops."""
@@ -43,6 +45,15 @@ class Words:
     sections: tuple[Section, ...]
     declining: str
     example: bool = False
+    order: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What an acceptance is kept under: the order, and what the notice says is watched and where it goes.
+
+        A later version that watches more says so in other words, and asks again.
+        """
+        return hashlib.sha256(f"{self.order}\n{self.text()}".encode()).hexdigest()
 
     def text(self) -> str:
         """Return the whole notice as plain text."""
@@ -99,7 +110,7 @@ def words(signed: SignedOrder, config: Config) -> Words:
             ),
         ),
         Section("Its clauses, in its own words", clauses, quoted=True),
-        Section("What is watched", _watched(signed)),
+        Section("What is watched", (*_watched(signed), *_media(signed, config))),
         Section("What is kept, and where it goes", _kept(signed, config, held)),
         Section(
             "What you can do",
@@ -128,6 +139,27 @@ def words(signed: SignedOrder, config: Config) -> Words:
         sections=sections,
         declining=declining,
         example=order.example,
+        order=signed.digest,
+    )
+
+
+def looks_at_media(signed: SignedOrder) -> bool:
+    """Say whether some clause of the order calls for comparing pictures and files with hash lists."""
+    return any("known-media" in condition_of(clause).detectors for clause in signed.order.clauses)
+
+
+def _media(signed: SignedOrder, config: Config) -> tuple[str, ...]:
+    """Return what is said of pictures and files, where a clause calls for it."""
+    if not looks_at_media(signed):
+        return ()
+    return (
+        "Pictures and videos on the screen; picture, video and archive files in this account's folders, in the caches "
+        "of its browsers and on drives that are attached: new ones, and in time those that were there before. Each is "
+        "turned into fingerprints on this computer, and the fingerprints are compared with lists of known pictures. "
+        "No other file is examined, and folders of other accounts are not.",
+        f"The fingerprints, never the pictures, go to {config.hub} to be compared"
+        + (", and are compared with lists on this computer" if config.lists else "")
+        + ". What is on no list is not kept there.",
     )
 
 

@@ -26,6 +26,9 @@ from tocsin.agent.journal import Journal
 from tocsin.agent.ledger import Ledger
 from tocsin.agent.limits import Limits, Usage
 from tocsin.agent.loop import Loop
+from tocsin.agent.media import DETECTOR
+from tocsin.agent.media_desk import MediaDesk
+from tocsin.agent.memory import Memory
 from tocsin.agent.notice import Acceptances, words
 from tocsin.agent.notice_x11 import X11Notice, check_display
 from tocsin.agent.platform import boot_identity, lower_privilege, runs_as_root, take_lock
@@ -123,14 +126,25 @@ class Agent:
             self.config, self._key, self.journal, self._blobs, on_sent=self._ledger.evidence_sent
         )
         self._orders = OrderCourier(self.config, self._key, lambda answer: self._events.put(("order", answer)))
-        self._uplink = Uplink(self.config, self.journal, on_sent=self._sent, on_reconnect=self._orders.wake)
+        self._uplink = Uplink(self.config, self.journal, on_sent=self._sent, on_reconnect=self._reconnected)
         self._loop = Loop(
             self._standing, self._detectors(), self.journal, self._blobs, self._health, self._clock, self.config.salt
         )
-        accepted = self._acceptances.has(order.digest)
         told = words(order, self.config)
+        accepted = self._acceptances.has(told.digest)
         self.notice = X11Notice(told, self._noticed, accepted=accepted, name=self._display)
         self._accepted = accepted
+        self._media = MediaDesk(
+            self.folders,
+            self.config,
+            self._key,
+            self._standing,
+            self.journal,
+            self._health,
+            self._ledger,
+            self._loop.warn,
+        )
+        self._told = told
         self._collecting = Collecting(
             self._loop,
             self.journal,
@@ -189,7 +203,7 @@ class Agent:
         if state == "accepted":
             self._accepted = True
             try:
-                self._acceptances.add(signed.digest, self._clock.now())
+                self._acceptances.add(self._told.digest, self._clock.now())
             except OSError:  # a full disk: it holds for this run, and is asked again at the next
                 self._loop.warn("acceptance-not-kept")
         self.journal.append(
@@ -222,11 +236,14 @@ class Agent:
         """Collect exactly while the notice is accepted and on the screen, and the order permits it."""
         permission = self._standing.permission(self._clock.now())
         visible = self._notice_state in ("shown", "accepted", "restored", "covered", "raised")
+        media = DETECTOR in permission.detectors
         if not (self._accepted and visible and permission.active):
             self._collecting.stop()
         elif not self._collecting.running:
             self.journal.append(EntryKind.ORDER, {"state": "in-force", "digest": self._standing.signed.digest})
-            self._collecting.start()
+            self._collecting.start(self._media.open() if media else None)
+        elif self._collecting.looks_at_media != media:  # a clause has begun or ended: opened anew at the next look
+            self._collecting.stop()
 
     def _order_answered(self, answer: dict[str, Any]) -> None:
         """Take what the hub says of the order; a changed one is verified against the pinned authority first."""
@@ -248,7 +265,8 @@ class Agent:
             self.journal.append(EntryKind.ORDER, {"state": "varied", "digest": signed.digest})
             self._loop.replace_detectors(self._detectors())
             self._accepted = False
-            self.notice.ask_again(words(signed, self.config))
+            self._told = words(signed, self.config)
+            self.notice.ask_again(self._told)
 
     def _detectors(self) -> list[Detector]:
         """Make the detectors; one that cannot be made is told, shows in every heartbeat, and stops no other."""
@@ -307,6 +325,7 @@ class Agent:
         self._notice_state = "stopped"
         self._write_status(stop.sentence)
         self._ledger.close()
+        self._media.close()
         self._close()
 
     def _close(self) -> None:
@@ -316,17 +335,18 @@ class Agent:
 
     def _beat(self, stop: threading.Event) -> None:
         """Tick every second, measure every few, send a heartbeat at the hub's pace."""
-        usage, measured, beaten = Usage(), time.monotonic(), 0.0
+        usage, memory, measured, beaten = Usage(), Memory(), time.monotonic(), 0.0
         usage(1.0)
         while not stop.is_set():
             now = time.monotonic()
             self._collecting.tick()
             self._health.tick()
             if now - measured >= _LIMITS_EVERY_S:
+                memory.relieve()
                 self._health.cpu, self._health.memory = usage(now - measured)
                 measured = now
                 self._limits.step(self._health.cpu, self._health.memory)
-                self._health.degradations = (*self._limits.degradations, *self._missing)
+                self._health.degradations = self._degradations
             if now - beaten >= self.config.heartbeat_s:
                 beaten = now
                 self.journal.tell_gap()
@@ -348,13 +368,22 @@ class Agent:
             "hub": self._uplink.state.sentence,
             "waiting": self.journal.pending,
             "untold": self.journal.untold,
-            "degradations": list(self._limits.degradations),
+            "degradations": list(self._degradations),
             "sentence": sentence,
         }
         try:
             Disk().replace(self.folders.status, json.dumps(raw).encode())
         except OSError:
             self._health.count("status-not-written")
+
+    @property
+    def _degradations(self) -> tuple[str, ...]:
+        """All that is less than it should be."""
+        return (*self._limits.degradations, *self._missing, *self._collecting.degradations)
+
+    def _reconnected(self) -> None:
+        self._orders.wake()
+        self._collecting.wake()
 
     def _sent(self, entries: Any) -> None:
         self._ledger.sent(entries)

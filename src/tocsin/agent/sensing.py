@@ -1,41 +1,51 @@
 """Opening the sensors: the one place that knows which there are. What cannot be watched is *unsupported*, and said."""
 
 import os
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 from tocsin.agent.loop import Pixels
+from tocsin.agent.media import Media
 from tocsin.model import Clock, Sensor, SystemClock
-
-
-def _nothing() -> None:
-    return
 
 
 @dataclass(slots=True)
 class Senses:
     """The open sensors. ``pace`` slows the screen's reading down (0 full speed, 2 slow, 4 as good as off);
-    ``last_look_ns`` tells when the screen was last looked at; ``unsupported`` holds (code, sentence)."""
+    ``last_look_ns`` tells when the screen was last looked at; ``unsupported`` holds (code, sentence). ``sheds`` hear of
+    each step of the ladder (limits.py); ``degradations`` tell what a heartbeat should say of what is open."""
 
     sensors: list[tuple[str, Sensor]] = field(default_factory=list)
     pixels: Pixels | None = None
     pace: Callable[[int], None] = lambda _level: None
     last_look_ns: Callable[[], int] = lambda: 0
-    close: Callable[[], None] = _nothing
+    closers: list[Callable[[], None]] = field(default_factory=list)
     unsupported: list[tuple[str, str]] = field(default_factory=list)
+    sheds: list[Callable[[int], None]] = field(default_factory=list)
+    degradations: list[Callable[[], Sequence[str]]] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Let go of what is not a sensor, once their threads have ended."""
+        for close in self.closers:
+            close()
 
 
 class OpenSenses(Protocol):
-    """Opens the sensors; ``windows`` gives the ids of the notice's windows, which are never read."""
+    """Opens the sensors; ``windows`` gives the ids of the notice's windows, which are never read. Without ``media`` the
+    order permits no looking at pictures and files."""
 
-    def __call__(self, windows: Callable[[], frozenset[int]], display: str | None) -> Senses:
+    def __call__(
+        self, windows: Callable[[], frozenset[int]], display: str | None, media: Media | None = None
+    ) -> Senses:
         """Return the open sensors."""
         ...
 
 
-def open_senses(windows: Callable[[], frozenset[int]], display: str | None) -> Senses:
+def open_senses(windows: Callable[[], frozenset[int]], display: str | None, media: Media | None = None) -> Senses:
     """Open what this computer has."""
     from tocsin.agent.sensors.processes import ProcessSensor
     from tocsin.agent.sensors.session import SessionSensor, logind_seat
@@ -47,15 +57,22 @@ def open_senses(windows: Callable[[], frozenset[int]], display: str | None) -> S
     if absent is not None:
         senses.unsupported.append(("wayland" if name else "no-display", absent.detail))
     else:
-        _open_screen(senses, clock, lambda: set(windows()), name)
+        _open_screen(senses, clock, lambda: set(windows()), name, media)
     senses.sensors.append(("processes", ProcessSensor(clock)))
     senses.sensors.append(("session", SessionSensor(clock, _idle(name), logind_seat)))
+    if media is not None:
+        senses.sensors.append(("media", media.asking))
+        senses.degradations.append(lambda: media.asking.degradations)
+        _open_files(senses, clock, media)
     return senses
 
 
-def _open_screen(senses: Senses, clock: Clock, excluded: Callable[[], set[int]], name: str) -> None:
+def _open_screen(
+    senses: Senses, clock: Clock, excluded: Callable[[], set[int]], name: str, media: Media | None
+) -> None:
     from tocsin.agent.sensors.focus import FocusSensor
     from tocsin.agent.sensors.ocr import OcrError
+    from tocsin.agent.sensors.pictures import PictureSensor
     from tocsin.agent.sensors.polling import open_display
     from tocsin.agent.sensors.screen import ScreenSensor
     from tocsin.agent.sensors.x11 import DisplayError, X11Display
@@ -71,7 +88,38 @@ def _open_screen(senses: Senses, clock: Clock, excluded: Callable[[], set[int]],
     senses.pixels = lambda box: screen.pixels(box) or None
     senses.pace = screen.pace
     senses.last_look_ns = lambda: screen.stats().seen_ns
-    senses.close = screen.close
+    senses.closers.append(screen.close)
+    if media is not None:
+        pictures = PictureSensor(screen, clock, media.ask, excluded)
+        screen.painted = pictures.changed
+        senses.sensors.append(("pictures", pictures))
+        senses.sheds.append(pictures.pace)
+
+
+def _open_files(senses: Senses, clock: Clock, media: Media) -> None:
+    """Open what follows this account's files and what sweeps them. What cannot be opened is said."""
+    from tocsin.agent.sensors.comparing import Comparing
+    from tocsin.agent.sensors.files import FileSensor
+    from tocsin.agent.sensors.folders import Places
+    from tocsin.agent.sensors.hashing import Workers
+    from tocsin.agent.sensors.seen_files import SeenFiles
+    from tocsin.agent.sensors.sweep import SweepSensor
+
+    places = Places(Path.home(), media.own, lambda path: media.private("", path), media.count)
+    try:
+        seen = SeenFiles(media.state)
+        hasher, idle = Workers(2), Workers(1, idle=True)
+        sweep = SweepSensor(places, Comparing(media.asking, seen, idle, clock), seen, clock, count=media.count)
+        files = FileSensor(
+            places, Comparing(media.asking, seen, hasher, clock), clock, count=media.count, arrived=sweep.arrived
+        )
+    except (OSError, ValueError, sqlite3.Error) as problem:
+        senses.unsupported.append(("files", f"Files cannot be followed on this computer: {problem}."))
+        return
+    senses.sensors += [("files", files), ("sweep", sweep)]
+    senses.sheds.append(sweep.shed)
+    senses.degradations.append(lambda: files.degradations)
+    senses.closers += [hasher.close, idle.close, seen.close]
 
 
 @cache

@@ -106,10 +106,13 @@ def connect(config: Config) -> httpx.Client:
     return client(config.hub, config.certificate)
 
 
-def signed_headers(key: DeviceKey, device: str, path: str) -> dict[str, str]:
-    """Return the headers that prove which device asks."""
+def signed_headers(key: DeviceKey, device: str, path: str, body: bytes | None = None) -> dict[str, str]:
+    """Return the headers that prove which device asks, and, where there is a ``body``, that it sent this one."""
     nonce = secrets.token_hex(16)
-    sig = key.sign(canonical({"device": device, "path": path, "nonce": nonce}))
+    signed = {"device": device, "path": path, "nonce": nonce}
+    if body is not None:
+        signed["digest"] = hashlib.sha256(body).hexdigest()
+    sig = key.sign(canonical(signed))
     return {
         "X-Tocsin-Device": device,
         "X-Tocsin-Nonce": nonce,

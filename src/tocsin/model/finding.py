@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from tocsin.model.media import Match
 from tocsin.model.observation import Speaker
 
 
@@ -137,7 +138,8 @@ class Finding:
     person can check and may quote the screen, so it is private, as ``quotes`` are: both are only ever sealed.
     ``not_seen`` names the detector's signals that did not fire, ``benign`` codes of BENIGN that fit.
     ``thread`` is the observation's thread. ``refines`` is true when the same detector has already reported
-    this thread and now reports more (it rings again only if severity rose).
+    this thread and now reports more (it rings again only if severity rose). ``matches`` are the entries of hash
+    lists it rests on, the strongest first.
     """
 
     id: str
@@ -157,6 +159,7 @@ class Finding:
     title: str = ""
     thread: str = ""
     refines: bool = False
+    matches: tuple[Match, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse values that would read wrongly later."""

@@ -12,7 +12,8 @@ class Print:
 
     ``path`` is ``full`` (the reference's, the only one that may be shared), ``scaled`` (from the decoder's scaled
     output) or ``screen`` (from pixels as displayed). ``stripped`` tells that uniform borders were cut off before.
-    ``turn`` is the orientation hashed, 0 to 7 in the reference's order, 0 the picture as it stands.
+    ``turn`` is the orientation hashed, 0 to 7 in the reference's order, 0 the picture as it stands. ``white`` tells
+    that transparent parts were laid on white, as a viewer shows them; without, alpha is dropped, as in shared lists.
     """
 
     hex: str
@@ -20,6 +21,7 @@ class Print:
     path: str = "full"
     stripped: bool = False
     turn: int = 0
+    white: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Frame:
     """A video frame's PDQ hash, and the second of the video it stands at (the container's own time).
 
     ``number`` counts the frames from 0. ``path`` is ``full`` (the reference's, the only one that may be shared) or
-    ``luma`` (from the stored brightness); ``stripped`` tells that uniform borders were cut off before.
+    ``screen`` (from pixels as displayed); ``stripped`` tells that uniform borders were cut off before.
     """
 
     at: float
@@ -42,7 +44,11 @@ class Frame:
 class Fingerprints:
     """All that is compared with lists, and nothing that could be looked at: digests and perceptual hashes (hex).
 
-    ``media`` is ``picture``, ``video`` or ``other``. ``windows`` are the crop-tolerant signal's codes (hex).
+    ``media`` is ``picture``, ``video`` or ``other``; ``format`` what it is by content (``jpeg``, ``video/mp4``, …).
+    ``windows`` are the crop-tolerant signal's codes (hex); ``photodna`` (288 hex digits) comes only from others, it is
+    never computed here. An animated picture's further frames are ``frames``.
+    ``reason`` is set where a part could not be examined (a NotScanned reason, with ``detail`` its sentence): what
+    is here may still match, but no match is then *not scanned*, never *clean*.
     """
 
     media: str
@@ -52,10 +58,17 @@ class Fingerprints:
     prints: tuple[Print, ...] = ()
     frames: tuple[Frame, ...] = ()
     windows: tuple[str, ...] = ()
+    photodna: str = ""
+    format: str = ""
+    reason: str = ""
+    detail: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form that is sent to a hub; empty fields are left out."""
-        return {name: value for name, value in asdict(self).items() if value}
+        """Return the JSON form that is sent to a hub, what is compared with lists; empty fields are left out."""
+        return {name: value for name, value in asdict(self).items() if value and name not in _KEPT}
+
+
+_KEPT = frozenset({"format", "reason", "detail"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

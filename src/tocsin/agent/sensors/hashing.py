@@ -1,0 +1,62 @@
+"""Hashing files for the agent: what a stranger's file holds is decoded in limited worker processes, never here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from tocsin.media.limited import Limited, LimitedError, Limits
+from tocsin.media.options import Options
+from tocsin.model import Fingerprints, NotScanned
+
+_NO_WORKER = "The process that decodes pictures could not be started."
+
+
+class Hasher(Protocol):
+    """Makes fingerprints of files."""
+
+    def fingerprint(self, source: Path | bytes) -> Fingerprints | NotScanned:
+        """Return a file's fingerprints, or why there are none. Never raises for what the file holds."""
+        ...
+
+    def members(self, source: Path | bytes) -> Iterator[tuple[str, int, Fingerprints | NotScanned]]:
+        """Yield (name inside, size, fingerprints) of the files in an archive."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the workers."""
+        ...
+
+
+class Workers:
+    """The limited workers of the media room; ``idle`` ones run only when nothing else wants the processor.
+
+    They start when there is something to decode and end when there has been nothing for a while.
+    """
+
+    def __init__(self, workers: int = 1, *, idle: bool = False) -> None:
+        self._limited = Limited(workers, Limits(nice=19 if idle else 5, jobs=2000), frames=True)
+        self._options = Options(frames=True, keyframes=True)
+
+    def fingerprint(self, source: Path | bytes) -> Fingerprints | NotScanned:
+        """Return a file's fingerprints."""
+        try:
+            return self._limited.fingerprint(source, self._options)
+        except LimitedError:
+            return NotScanned("unsupported", _NO_WORKER)
+
+    def members(self, source: Path | bytes) -> Iterator[tuple[str, int, Fingerprints | NotScanned]]:
+        """Yield what the files in an archive gave."""
+        try:
+            for held in self._limited.members(source, self._options):
+                yield held.name, held.size, held.result
+        except LimitedError:
+            yield "", 0, NotScanned("unsupported", _NO_WORKER)
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The workers that run now."""
+        return self._limited.processes
+
+    def close(self) -> None:
+        """Stop the workers."""
+        self._limited.close()
