@@ -1,0 +1,345 @@
+"""Hostile media, fingerprinted at arm's length: a pool of processes that can decode and do nothing else.
+
+Each worker is another program (never a fork of this one), under another user where this one is root, without network,
+files or further processes, bounded in memory and time. It gets a file as an open descriptor and answers with hashes. A
+file that takes too long, or that ends its worker, is *not scanned*; the next one meets a fresh worker.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tocsin.media import formats, messages
+from tocsin.media.opening import open_regular, words
+from tocsin.media.options import Options
+from tocsin.model.media import Fingerprints
+from tocsin.model.observation import NotScanned
+
+Result = Fingerprints | NotScanned
+Source = bytes | str | Path
+P = TypeVar("P", str, Path)
+
+_log = logging.getLogger(__name__)
+_START_S = 60.0
+_AHEAD = 16
+_KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "SYSTEMROOT")
+_BYTES_A_SECOND = 20_000_000
+
+
+class LimitedError(RuntimeError):
+    """The limited process cannot be started; the message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost: ``memory`` bytes, ``pixels`` of a picture, ``seconds`` (and a twenty-millionth of one
+    for each byte), ``video_seconds`` where a video's frames are hashed. A worker ends after ``idle`` seconds without
+    work, and is replaced after ``jobs`` files; ``nice`` is how far it steps back for other programs."""
+
+    memory: int = 2560 << 20
+    pixels: int = 200_000_000
+    seconds: float = 30.0
+    video_seconds: float = 150.0
+    idle: float = 30.0
+    jobs: int = 20_000
+    nice: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file inside an archive: its path in there, its size, and what was made of it."""
+
+    name: str
+    size: int
+    result: Result
+
+
+class _EndedError(Exception):
+    """A worker ended instead of answering; ``absence`` says why, None when it had merely been idle for long."""
+
+    def __init__(self, absence: NotScanned | None) -> None:
+        super().__init__()
+        self.absence = absence
+
+
+class _Worker:
+    """One limited process, started when first asked, and again after it ended."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sock: socket.socket | None = None
+        self.missing: tuple[str, ...] = ()
+
+    def start(self) -> None:
+        """Start the process if it is not there. Raises LimitedError."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.stop()
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-P", "-m", "tocsin.media.worker", str(theirs.fileno()), json.dumps(self._settings)]
+        environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+        with theirs:
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
+            )
+        self._sock = ours
+        try:
+            hello = messages.receive(ours, time.monotonic() + _START_S)
+        except (OSError, ValueError) as error:
+            self.stop()
+            raise LimitedError("The limited process that decodes pictures could not be started.") from error
+        if not hello.get("ready"):
+            self.stop()
+            raise LimitedError(f"The limited process that decodes pictures could not be started: {hello.get('error')}")
+        self.missing = tuple(str(name) for name in hello.get("missing", ()))
+
+    def ask(self, descriptor: int, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Hand over a file and yield the answers, one unless ``members`` are asked for. Raises _EndedError."""
+        self.start()
+        assert self._sock is not None
+        answered = False
+        try:
+            messages.send(self._sock, request, (descriptor,))
+            while True:
+                answer = messages.receive(self._sock, time.monotonic() + request["seconds"])
+                answered = True
+                if "end" in answer:
+                    return
+                yield answer
+                if "member" not in answer:
+                    return  # the one answer, or the last word about an archive
+        except TimeoutError:
+            self.stop()
+            took = NotScanned("time-out", f"The file took longer than {request['seconds']:.0f} seconds to examine.")
+            raise _EndedError(took) from None
+        except messages.MessageError:
+            self.stop()
+            raise _EndedError(
+                NotScanned("failed", "What came back about the file was not of the form agreed.")
+            ) from None
+        except OSError:
+            raise _EndedError(self._autopsy(answered)) from None
+        except GeneratorExit:
+            self.stop()
+            raise
+
+    def _autopsy(self, answered: bool) -> NotScanned | None:
+        """Say why the process ended; None when it left by itself, having been idle or served long enough."""
+        code: int | None = None
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(5)
+        self.stop()
+        if code == 0 and not answered:
+            return None
+        if code in (-signal.SIGXCPU, -signal.SIGALRM):
+            return NotScanned("time-out", "The file took more of the processor's time than one file may.")
+        if code == -signal.SIGKILL:
+            return NotScanned("failed", "The system ended the decoder; it may have run out of memory.")
+        return NotScanned("failed", "The decoder broke on the file, in a process of its own; nothing else was harmed.")
+
+    def stop(self) -> None:
+        """End the process, at once."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+        if self._process is not None:
+            if self._process.poll() is None:
+                self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+
+class Limited:
+    """A pool of limited workers. Use from any thread, as a context manager or with ``close``.
+
+    ``frames`` prepares the workers for videos (and lets them use threads); ``windows`` for the crop-tolerant signal;
+    options that ask for either without are answered as *unsupported*.
+    """
+
+    def __init__(
+        self, workers: int = 1, limits: Limits | None = None, *, frames: bool = False, windows: bool = False
+    ) -> None:
+        self.limits = limits or Limits()
+        self.workers = max(1, workers)
+        settings = {name: getattr(self.limits, name) for name in ("memory", "pixels", "idle", "jobs", "nice")}
+        settings |= {"frames": frames, "windows": windows}
+        self._settings = settings
+        self._all = [_Worker(settings) for _ in range(self.workers)]
+        self._free: queue.LifoQueue[_Worker] = queue.LifoQueue()
+        for worker in reversed(self._all):
+            self._free.put(worker)
+        self._closed = False
+        self._told = False
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "Limited":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers; whatever is under way is *not scanned*."""
+        self._closed = True
+        for worker in self._all:
+            worker.stop()
+
+    def fingerprint(self, source: Source, options: Options | None = None) -> Result:
+        """Fingerprint a file by its path, or bytes. Raises LimitedError only when no worker can be started."""
+        descriptor = _descriptor(source)
+        if isinstance(descriptor, NotScanned):
+            return descriptor
+        try:
+            (answer,) = self._ask(descriptor, options or Options(), members=False)
+            return _read(answer)
+        finally:
+            os.close(descriptor)
+
+    def members(self, source: Source, options: Options | None = None) -> Iterator[Held]:
+        """Fingerprint the files inside an archive; nothing when it is none. What could not be examined is Held too."""
+        descriptor = _descriptor(source)
+        if isinstance(descriptor, NotScanned):
+            yield Held("", 0, descriptor)
+            return
+        try:
+            for answer in self._ask(descriptor, options or Options(), members=True):
+                name, size = answer.get("member", ""), answer.get("size", 0)
+                result = _read(answer)
+                if not isinstance(name, str) or type(size) is not int:
+                    result = NotScanned("failed", "What came back about the archive was not of the form agreed.")
+                    name, size = "", 0
+                yield Held(name, size, result)
+        finally:
+            os.close(descriptor)
+
+    def map(self, paths: Iterable[P], options: Options | None = None) -> Iterator[tuple[P, Result]]:
+        """Fingerprint many files on all workers; results come in the order of the paths, few of which wait."""
+        waiting: deque[tuple[P, Future[Result]]] = deque()
+        pool = ThreadPoolExecutor(self.workers, "media")
+        try:
+            for path in paths:
+                waiting.append((path, pool.submit(self.fingerprint, path, options)))
+                while len(waiting) >= self.workers * _AHEAD or (waiting and waiting[0][1].done()):
+                    first, done = waiting.popleft()
+                    yield first, done.result()
+            while waiting:
+                first, done = waiting.popleft()
+                yield first, done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            self._interrupt()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What this system does not let a worker give up, by name; empty on a Linux of today. Starts a worker."""
+        worker = self._free.get()
+        try:
+            worker.start()
+            return worker.missing
+        finally:
+            self._free.put(worker)
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The ids of the workers that run now."""
+        return tuple(worker.pid for worker in self._all if worker.pid is not None)
+
+    def _interrupt(self) -> None:
+        """End what is under way, so that nobody waits for it."""
+        for pid in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _ask(self, descriptor: int, options: Options, *, members: bool) -> Iterator[dict[str, Any]]:
+        """Ask a free worker, a second time where the first had ended by itself in the meantime."""
+        request = {"options": asdict(options), "members": members, "seconds": self._seconds(descriptor, options)}
+        if (options.frames and not self._settings["frames"]) or (options.windows and not self._settings["windows"]):
+            yield messages.told(NotScanned("unsupported", "The decoder was not prepared for what was asked of it."))
+            return
+        worker = self._free.get()
+        try:
+            for _ in range(3):
+                if self._closed:
+                    break
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                try:
+                    yield from worker.ask(descriptor, request)
+                    self._tell(worker.missing)
+                    return
+                except _EndedError as end:
+                    if end.absence is not None:
+                        yield messages.told(end.absence)
+                        return
+            yield messages.told(NotScanned("failed", "The decoder was stopped before it had looked at the file."))
+        finally:
+            self._free.put(worker)
+
+    def _seconds(self, descriptor: int, options: Options) -> float:
+        seconds = self.limits.seconds + os.fstat(descriptor).st_size / _BYTES_A_SECOND
+        if options.frames:
+            with contextlib.suppress(OSError):
+                if formats.kind_of(os.pread(descriptor, formats.HEAD, 0)).startswith("video/"):
+                    seconds += self.limits.video_seconds
+        return seconds
+
+    def _tell(self, missing: tuple[str, ...]) -> None:
+        """Say once what protection this system does not give."""
+        if missing and not self._told:
+            self._told = True
+            _log.warning("Pictures are decoded with less protection than on Linux: without %s.", ", ".join(missing))
+
+
+def _descriptor(source: Source) -> int | NotScanned:
+    """Return an open file for a source; bytes go into one that has no name."""
+    if not isinstance(source, bytes):
+        return open_regular(source)
+    try:
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create("media")
+        else:
+            with tempfile.TemporaryFile() as file:
+                descriptor = os.dup(file.fileno())
+        with os.fdopen(descriptor, "wb", closefd=False) as writing:
+            writing.write(source)
+    except OSError as error:
+        return NotScanned("failed", words(error))
+    return descriptor
+
+
+def _read(answer: dict[str, Any]) -> Result:
+    try:
+        return messages.result_of(answer)
+    except messages.MessageError:
+        return NotScanned("failed", "What came back about the file was not of the form agreed.")
