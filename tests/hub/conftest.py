@@ -503,6 +503,9 @@ class FakeShelf:
             raise ValueError("The list's index is cut short")
         return read
 
+    def expand(self, folder: Path) -> list[Path]:
+        return [folder]
+
     def describe(self, folder: Path, key: str) -> ListState:
         read = self.read(folder)
         return ListState(name=read["name"], folder=folder, source="a test", entries=len(read["entries"]))

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from tocsin.hub.list_folders import Folders, changed
+from tocsin.hub.media_lists import MediaLists
 from tocsin.matching.lists import Entry, Key, ListError, Terms, add, build
+from tocsin.model import Fingerprints
 
 
 def make(folder: Path, key: str = "", entries: int = 3) -> Path:
@@ -24,6 +26,23 @@ def test_a_list_is_described_and_verified(tmp_path: Path, key: str) -> None:
     shelf.verify(tmp_path / "demo", key)
     add(tmp_path / "demo", [("more", [Entry(1, hashes=[("md5", b"m" * 16)], id="e9")])], Key.of(key or None))
     assert shelf.describe(tmp_path / "demo", key).entries == 4
+
+
+def test_real_lists_answer_and_follow(tmp_path: Path) -> None:
+    lists = MediaLists(tmp_path / "own", [make(tmp_path / "given" / "a").parent])
+    known = Fingerprints(media="picture", sha1=(bytes([2]) * 20).hex())
+    later = Fingerprints(media="picture", sha1=(bytes([9]) * 20).hex())
+    ((match,), nothing) = lists.match([known, later])
+    assert (match.list, match.entry, match.by, nothing) == ("demo", "e2", "sha1", ())
+    assert (lists.count, lists.entries, len(lists.version)) == (1, 3, 16)
+    before = lists.version
+    add(tmp_path / "given" / "a", [("more", [Entry(1, hashes=[("sha1", bytes([9]) * 20)], id="e9")])])
+    assert lists.look()
+    assert [m.entry for m in lists.match([later])[0]] == ["e9"]
+    assert lists.version != before
+    lists.check()
+    assert [state.state for state in lists.states] == ["verified"]
+    lists.close()
 
 
 def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:

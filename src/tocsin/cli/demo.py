@@ -53,7 +53,7 @@ def command(data: Path | None, port: int, seconds: int | None) -> None:
 def _set(stage: "Stage", screen: "Console") -> None:
     """Bring everything up, a line a step."""
     steps = (
-        ("people, keys and an EXAMPLE order", stage.prepare),
+        ("people, keys, an EXAMPLE order and a list of one harmless picture", stage.prepare),
         ("the hub and its console", stage.start_hub),
         ("a virtual desktop", stage.desktop.__enter__),
         ("the supervised computer's enrolment", stage.enrol),
@@ -88,6 +88,8 @@ def _tell(stage: "Stage", screen: "Console") -> None:
     screen.print(table, soft_wrap=True)
     screen.print(
         "\nAlerts arrive while you look; the chat begins anew when it is over. [bold]Ctrl-C[/bold] stops all.\n"
+        "The picture that rings as known media is a painted lighthouse, drawn by this program: harmless, and on the "
+        "demonstration's own list only to show the matching.\n"
     )
 
 

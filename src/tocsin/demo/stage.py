@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from tocsin.agent import enrol
 from tocsin.agent.config import AgentError, Folders
 from tocsin.agent.config import load as load_config
-from tocsin.demo import cast, certificate
+from tocsin.demo import cast, certificate, listing, picture
 from tocsin.demo.desktop import Desktop, DesktopError, until
 from tocsin.demo.processes import Processes
 from tocsin.demo.web import Pages
@@ -46,7 +46,7 @@ class Stage:
         self.certificate: tuple[Path, Path] | None = certificate.loopback(self.data) if tls else None
         self.processes = Processes()
         self.desktop = Desktop(width, height)
-        self.pages = Pages(picture=self.desktop.picture, console=self.url)
+        self.pages = Pages(picture=self.desktop.picture, console=self.url, downloads=self.home / "Downloads")
         self.hub: subprocess.Popen[bytes] | None = None
         self.agent: subprocess.Popen[bytes] | None = None
         self.cast: cast.Cast
@@ -82,8 +82,19 @@ class Stage:
         """Where the agent keeps its things."""
         return self.data / "agent"
 
+    @property
+    def home(self) -> Path:
+        """The home folder of whoever is at the supervised computer."""
+        return self.data / "home"
+
     def prepare(self, template: str = "uk-shpo") -> None:
-        """Make people, keys, order and token; those of an earlier demonstration in the same folder are taken up."""
+        """Make people, keys, order, token and a hash list with one harmless picture.
+
+        Those of an earlier demonstration in the same folder are taken up.
+        """
+        for folder in (self.home, self.home / "Downloads"):
+            folder.mkdir(exist_ok=True)
+        listing.make(self.data / "hub" / "lists" / "demo", picture.jpeg())
         kept = self.data / "cast.json"
         if kept.is_file():
             self.cast = cast.read(kept)
@@ -126,7 +137,8 @@ class Stage:
     def start_agent(self) -> "subprocess.Popen[bytes]":
         """Start the agent on the virtual desktop."""
         argv = [sys.executable, "-m", "tocsin", "agent", "run", "--data", str(self.agent_data)]
-        self.agent = self.desktop.start(argv, log=self.data / "agent.log")
+        home = {"HOME": str(self.home), "XDG_CONFIG_HOME": str(self.home / ".config")}
+        self.agent = self.desktop.start(argv, log=self.data / "agent.log", **home)
         return self.agent
 
     def accept_notice(self, seconds: float = 30.0) -> None:

@@ -6,16 +6,25 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+from tocsin.demo import picture as drawing
 
 TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "json": "application/json"}
 
 
 class Pages:
-    """A loopback web server; ``show`` puts a line into a chat page opened with ``?live`` and waits for its paint."""
+    """A loopback web server; ``show`` puts a line into a chat page opened with ``?live`` and waits for its paint.
 
-    def __init__(self, picture: Callable[[], bytes] | None = None, console: str = "") -> None:
-        self.picture, self.console = picture, console
+    ``pictures`` are encoded pictures that a page may show, by file name; a page's *Save* writes one into ``downloads``.
+    """
+
+    def __init__(
+        self, picture: Callable[[], bytes] | None = None, console: str = "", downloads: Path | None = None
+    ) -> None:
+        self.picture, self.console, self.downloads = picture, console, downloads
+        self.pictures: dict[str, Callable[[], bytes]] = {drawing.NAME: drawing.jpeg}
         self.folders = [files("tocsin.demo") / "pages"]
         self._lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._painted: dict[int, float] = {}
@@ -38,7 +47,7 @@ class Pages:
         self._server.server_close()
 
     def show(self, timeout: float = 10.0, **line: Any) -> float:
-        """Show a line (``by``, ``text``; or ``clear``, ``dark``, ``peer``) and wait until it is painted.
+        """Show a line (``by`` and ``text`` or ``picture``; or ``clear``, ``dark``, ``peer``); wait until it is painted.
 
         Returns the page's own stamp after two animation frames, in milliseconds since the epoch.
         Raises TimeoutError when no page follows.
@@ -52,6 +61,17 @@ class Pages:
             if not self._news.wait_for(lambda: number in self._painted, timeout):
                 raise TimeoutError(f"the page did not paint line {number}")
             return self._painted.pop(number)
+
+    def save(self, name: str) -> Path | None:
+        """Write a picture that a page shows into the downloads, as a browser would; None when there is no such one."""
+        if name not in self.pictures or self.downloads is None:
+            return None
+        self.downloads.mkdir(parents=True, exist_ok=True)
+        path = self.downloads / name
+        part = path.with_name(f"{name}.crdownload")
+        part.write_bytes(self.pictures[name]())
+        part.replace(path)
+        return path
 
     def _handler(pages: "Pages") -> type[BaseHTTPRequestHandler]:  # noqa: N805
         """Make the request handler that answers for these pages."""
@@ -76,6 +96,8 @@ class Pages:
                     return self.stream()
                 if name == "screen.png" and pages.picture is not None:
                     return self.answer(pages.picture(), "image/png")
+                if name in pages.pictures:
+                    return self.answer(pages.pictures[name](), "image/jpeg")
                 if name == "console.txt":
                     return self.answer(pages.console.encode(), "text/plain")
                 for folder in pages.folders:
@@ -86,10 +108,14 @@ class Pages:
 
             def do_POST(self) -> None:
                 told = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
-                with pages._news:
-                    pages._painted[int(told["id"])] = float(told["at"])
-                    pages._news.notify_all()
-                self.answer(b"", "text/plain")
+                known = True
+                if self.path == "/save":
+                    known = pages.save(str(told["name"])) is not None
+                else:
+                    with pages._news:
+                        pages._painted[int(told["id"])] = float(told["at"])
+                        pages._news.notify_all()
+                self.answer(b"", "text/plain", 200 if known else 404)
 
             def stream(self) -> None:
                 self.send_response(200)

@@ -20,6 +20,12 @@ class Folders:
     def __init__(self) -> None:
         self._open: dict[Path, HashList] = {}
 
+    def expand(self, folder: Path) -> list[Path]:
+        """Return the lists that a given folder is or holds; the folder itself where it is neither."""
+        from tocsin.matching.road import folders_of
+
+        return folders_of(folder) or [folder]
+
     def describe(self, folder: Path, key: str) -> ListState:
         """Return a list's facts. Raises ListError, a sentence, when it cannot be used."""
         from tocsin.matching.lists import HashList, ListError

@@ -64,6 +64,10 @@ class ListState:
 class Shelf(Protocol):
     """How lists are read from their folders. ``key`` opens those that are encrypted at rest."""
 
+    def expand(self, folder: Path) -> list[Path]:
+        """Return the lists that a given folder is or holds; the folder itself where it is neither."""
+        ...
+
     def describe(self, folder: Path, key: str) -> ListState:
         """Return a list's facts. Raises ValueError or OSError, a sentence, when it cannot be used."""
         ...
@@ -117,14 +121,14 @@ class MediaLists:
 
     @property
     def version(self) -> str:
-        """A name of what is on the lists now; empty without lists."""
+        """A short name of what is on the lists now; empty without lists."""
         road = self._road
         return road.version if road is not None else ""
 
     def match(self, batch: Sequence[Fingerprints]) -> list[tuple[Match, ...]]:
-        """Return what each of a batch matches. Pure computing: call it in a thread."""
+        """Return what each of a batch matches, turned pictures too. Pure computing: call it in a thread."""
         road = self._road
-        return road.match(batch) if road is not None else [() for _ in batch]
+        return road.match(batch, dihedral=True) if road is not None else [() for _ in batch]
 
     def follow(self) -> None:
         """Begin to look for changes and to verify lists in the background."""
@@ -181,8 +185,8 @@ class MediaLists:
     def _folders(self) -> list[Path]:
         """Return the folders that should hold a list, without repeats."""
         own = sorted(path for path in self._own.iterdir() if path.is_dir()) if self._own.is_dir() else []
-        hidden = (".", "_")
-        found = [path for path in own if not path.name.startswith(hidden)] + list(self._given)
+        found = [path for path in own if not path.name.startswith((".", "_"))]
+        found += [path for given in self._given for path in self._shelf.expand(given)]
         return list(dict.fromkeys(found))[:MOST]
 
     def _describe(self, folder: Path, stamp: Stamp) -> ListState:

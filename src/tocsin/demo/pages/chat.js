@@ -11,6 +11,33 @@ function say(by, text) {
   talk.scrollTop = talk.scrollHeight;
 }
 
+// A picture in a bubble, with who drew it and a button that saves it as a browser's download would.
+async function show(by, name) {
+  const line = document.createElement("figure");
+  line.className = by;
+  const picture = document.createElement("img");
+  picture.alt = "A painted lighthouse by the sea";
+  picture.src = name;
+  await picture.decode().catch(() => {});
+  const words = document.createElement("figcaption");
+  words.textContent = "Harmless: drawn by this demonstration. ";
+  const save = document.createElement("button");
+  save.textContent = "Save";
+  save.addEventListener("click", async () => {
+    save.disabled = true;
+    const answer = await fetch("save", { method: "POST", body: JSON.stringify({ name }) });
+    save.textContent = answer.ok ? "Saved to Downloads" : "Not saved";
+  });
+  words.append(save);
+  line.append(picture, words);
+  talk.append(line);
+  talk.scrollTop = talk.scrollHeight;
+}
+
+function saveLast() {
+  [...talk.querySelectorAll("button")].at(-1)?.click();
+}
+
 function meet(peer) {
   document.getElementById("peer").textContent = peer;
   document.querySelector(".face").textContent = peer[0].toUpperCase();
@@ -26,7 +53,9 @@ async function play() {
       say("day", "Today");
       for (const [pause, by, text] of lines) {
         await wait(pause * 1000);
-        say(by, text);
+        if (by === "save") saveLast();
+        else if (text.endsWith(".jpg")) await show(by, text);
+        else say(by, text);
       }
       await wait(6000);
     }
@@ -36,12 +65,14 @@ async function play() {
 
 function follow() {
   const events = new EventSource("events");
-  events.onmessage = (message) => {
-    const { id, by, text, clear, dark, peer } = JSON.parse(message.data);
+  events.onmessage = async (message) => {
+    const { id, by, text, picture, save, clear, dark, peer } = JSON.parse(message.data);
     if (clear) talk.replaceChildren();
     if (dark !== undefined) document.body.classList.toggle("dark", dark);
     if (peer) meet(peer);
     if (text !== undefined) say(by, text);
+    if (picture) await show(by, picture);
+    if (save) saveLast();
     requestAnimationFrame(() => requestAnimationFrame(() => {
       const at = performance.timeOrigin + performance.now();
       fetch("painted", { method: "POST", body: JSON.stringify({ id, at }) });
