@@ -120,13 +120,6 @@ def test_two_moving_pictures_in_one_file_are_not_complete(scenery) -> None:
     assert "other-streams" in video.notes
 
 
-def test_brightness_is_that_of_the_picture(clip: bytes) -> None:
-    for still in frames(clip):
-        grey = still.rgb().astype(float) @ [0.299, 0.587, 0.114]
-        assert still.luma().shape == still.size[::-1]
-        assert np.abs(still.luma() - grey).mean() < 4
-
-
 def test_damage_costs_frames_and_no_more(clip: bytes) -> None:
     chance = np.random.default_rng(3)
     for _ in range(25):

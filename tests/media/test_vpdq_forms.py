@@ -49,7 +49,7 @@ def test_the_timestamp_written_is_the_frame_number_by_the_average_rate() -> None
 
 
 def test_only_hashes_made_the_references_way_are_written() -> None:
-    for frame in (Frame(0, HASH, 1, path="luma"), Frame(0, HASH, 1, stripped=True)):
+    for frame in (Frame(0, HASH, 1, path="screen"), Frame(0, HASH, 1, stripped=True)):
         with pytest.raises(FormError, match="may be shared"):
             write_text(Vpdq((frame,)))
 

@@ -73,16 +73,6 @@ class Still:
         """Return (height, width, 3), as vPDQ's reference sees it."""
         return np.ascontiguousarray(self._scaler.reformat(self._frame, format="rgb24", threads=1).to_ndarray())
 
-    def luma(self) -> Pixels:
-        """Return (height, width) of brightness, 0 to 255, taken from the video as it is stored.
-
-        Hashes of it are at most 6 bits from those of :meth:`rgb` on the reference's sample videos (half are equal).
-        """
-        from av.video.reformatter import ColorRange
-
-        made = self._scaler.reformat(self._frame, format="gray", dst_color_range=ColorRange.JPEG, threads=1)
-        return np.ascontiguousarray(made.to_ndarray())
-
 
 class Video(AbstractContextManager["Video"]):
     """An open video. Read ``complete``, ``broken`` and ``notes`` after the frames have been taken.

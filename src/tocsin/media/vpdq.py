@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tocsin.media import pdq
 from tocsin.media.borders import strip
-from tocsin.media.video import Every, How, Limits, Source, Video, VideoError
+from tocsin.media.video import Every, How, Limits, Source, Still, Video, VideoError
 from tocsin.model.media import Frame
 from tocsin.model.observation import NotScanned
 
@@ -43,8 +42,7 @@ class Vpdq:
 
     def bare(self) -> tuple[Frame, ...]:
         """Return every frame once, without its borders where it had some."""
-        inside = {frame.number: frame for frame in self.stripped}
-        return tuple(inside.get(frame.number, frame) for frame in self.frames)
+        return _bare((*self.frames, *self.stripped))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +77,25 @@ def hash_video(
     every_s: float = 1.0,
     *,
     how: How | None = None,
-    fast: bool = False,
     borders: bool = False,
     limits: Limits | None = None,
 ) -> Vpdq | NotScanned:
     """Hash a video's frames: by default one a second, at full size, as the reference does.
 
-    ``every_s`` 0 takes every frame; ``how`` takes keyframes, or keyframes and changes of scene, instead. ``fast``
-    hashes the stored brightness (``path`` ``luma``: for matching, not for sharing); ``borders`` looks a second time
-    without uniform borders. What cannot be opened, or gives no frame, is not scanned, with a reason.
+    ``every_s`` 0 takes every frame; ``how`` takes keyframes, or keyframes and changes of scene, instead. ``borders``
+    looks a second time without uniform borders. What cannot be opened, or gives no frame, is not scanned, with a
+    reason.
     """
     kept: list[Frame] = []
     inside: list[Frame] = []
     try:
         with Video(source, limits) as video:
             for still in video.frames(how or Every(every_s)):
-                at = round(still.at, 6)
-                pixels = still.rgb() if borders or not fast else still.luma()
-                kept.append(_hashed(pixels, at, still.number, fast=fast and not borders))
+                pixels = still.rgb()
+                kept.append(_hashed(pixels, still))
                 bare = strip(pixels) if borders else None
                 if bare is not None:
-                    kind = _hashed(bare, at, still.number, fast=False)
-                    inside.append(Frame(at, kind.hex, kind.quality, still.number, "full", stripped=True))
+                    inside.append(_hashed(bare, still, stripped=True))
     except VideoError as error:
         return error.absence
     if not kept:
@@ -109,9 +104,9 @@ def hash_video(
     return Vpdq(tuple(kept), video.complete, video.fps, video.duration, video.notes, tuple(inside))
 
 
-def _hashed(pixels: npt.NDArray[np.uint8], at: float, number: int, *, fast: bool) -> Frame:
-    print_ = pdq.hash_array(pixels)
-    return Frame(at, print_.hex, print_.quality, number, "luma" if fast else "full")
+def _hashed(pixels: npt.NDArray[np.uint8], still: Still, *, stripped: bool = False) -> Frame:
+    found = pdq.hash_array(pixels)
+    return Frame(round(still.at, 6), found.hex, found.quality, still.number, stripped=stripped)
 
 
 def compare(
@@ -120,9 +115,20 @@ def compare(
     """Compare two videos frame by frame, both ways; whoever keeps the list decides which share counts.
 
     Frames below ``min_quality`` are left out and each hash counts once, as in the reference. The reference's two tools
-    ask for a share of opposite sides; a known clip inside a long upload shows only in ``known``.
+    ask for a share of opposite sides; a known clip inside a long upload shows only in ``known``. Frames with borders
+    cut off are a second look: each video is compared as it stands and without its borders, and the best is told.
     """
-    ours, theirs = _Usable(query, min_quality), _Usable(known, min_quality)
+    return max(
+        (
+            _compared(_Usable(ours, min_quality), _Usable(theirs, min_quality), radius)
+            for ours in _looks(query)
+            for theirs in _looks(known)
+        ),
+        key=lambda shares: (max(shares.query, shares.known), shares.query + shares.known),
+    )
+
+
+def _compared(ours: _Usable, theirs: _Usable, radius: int) -> Shares:
     if not len(ours.codes) or not len(theirs.codes):
         return Shares(0.0, 0.0, (), len(ours.codes), len(theirs.codes))
     distance, where, seen = _nearest(ours.codes, theirs.codes, radius)
@@ -137,11 +143,24 @@ def compare(
     )
 
 
+def _looks(given: Vpdq | Sequence[Frame]) -> list[Sequence[Frame]]:
+    """Return a video's frames as they stand and, if any had borders, without them."""
+    frames = (*given.frames, *given.stripped) if isinstance(given, Vpdq) else given
+    whole = [frame for frame in frames if not frame.stripped]
+    return [whole] if len(whole) == len(frames) else [whole, _bare(frames)]
+
+
+def _bare(frames: Sequence[Frame]) -> tuple[Frame, ...]:
+    inside = {frame.number: frame for frame in frames if frame.stripped}
+    whole = [frame for frame in frames if not frame.stripped]
+    return tuple(inside.get(frame.number, frame) for frame in whole) if whole else tuple(inside.values())
+
+
 class _Usable:
     """A video's usable frames: unique hashes as words, and for each frame its time and its hash's place."""
 
-    def __init__(self, given: Vpdq | Sequence[Frame], quality: int) -> None:
-        frames = [f for f in (given.frames if isinstance(given, Vpdq) else given) if f.quality >= quality]
+    def __init__(self, given: Sequence[Frame], quality: int) -> None:
+        frames = [frame for frame in given if frame.quality >= quality]
         places: dict[str, int] = {}
         self.place = np.array([places.setdefault(f.hex, len(places)) for f in frames], np.int64)
         self.at = np.array([f.at for f in frames], float)

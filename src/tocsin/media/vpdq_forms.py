@@ -90,5 +90,5 @@ def _few(frames: list[Frame]) -> None:
 
 def _shareable(video: Vpdq) -> tuple[Frame, ...]:
     if any(frame.path != "full" or frame.stripped for frame in video.frames):
-        raise FormError("Only hashes of whole frames at full size may be shared; hash the video again without fast.")
+        raise FormError("Only hashes of whole frames at full size may be shared.")
     return video.frames
