@@ -165,29 +165,36 @@ def _blobs(gray: npt.NDArray[np.float32]) -> list[tuple[float, float, float]]:
     while sizes[-1] * _STEP <= _LARGEST:
         sizes.append(sizes[-1] * _STEP)
     half: Any = cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    smooth = [cv2.GaussianBlur(half, (0, 0), size / 2) for size in sizes]
-    layers = np.stack([after - before for before, after in pairwise(smooth)])
-    found: list[tuple[float, float, float, float]] = []
+    smooth = [half]
+    for before, size in pairwise([0.0, *sizes]):  # each from the one before: far smaller kernels
+        sigma = float(np.sqrt(size**2 - before**2)) / 2
+        taps = 2 * round(3 * sigma) + 1
+        smooth.append(cv2.GaussianBlur(smooth[-1], (taps, taps), sigma))
+    layers = np.stack([after - before for before, after in pairwise(smooth[1:])])
     cross = np.ones((3, 3), np.uint8)
+    found: list[tuple[Numbers, ...]] = []
     for side in (layers, -layers):
-        peaks = [cv2.dilate(layer, cross) for layer in side]
-        for level in range(1, len(side) - 1):
-            here = side[level]
-            mask = (here >= peaks[level]) & (here > peaks[level - 1]) & (here > peaks[level + 1]) & (here > _CONTRAST)
-            mask[[0, -1]] = mask[:, [0, -1]] = False
-            for y, x in np.argwhere(mask):
-                c = here[y, x]
-                at = _vertex(here[y, x - 1], c, here[y, x + 1]), _vertex(here[y - 1, x], c, here[y + 1, x])
-                grown = _vertex(side[level - 1][y, x], c, side[level + 1][y, x])
-                found.append((float(c), (x + at[0]) * 2 + 0.5, (y + at[1]) * 2 + 0.5, sizes[level] * _STEP**grown))
-    found.sort(reverse=True)
-    return [(float(x), float(y), float(size)) for _, x, y, size in found]
+        peaks = np.stack([cv2.dilate(layer, cross) for layer in side])
+        mask = np.zeros(side.shape, np.bool_)
+        inner = side[1:-1]
+        mask[1:-1] = (inner >= peaks[1:-1]) & (inner > peaks[:-2]) & (inner > peaks[2:]) & (inner > _CONTRAST)
+        mask[:, [0, -1]] = mask[:, :, [0, -1]] = False
+        n, y, x = np.nonzero(mask)
+        here = side[n, y, x]
+        across = _vertex(side[n, y, x - 1], here, side[n, y, x + 1])
+        down = _vertex(side[n, y - 1, x], here, side[n, y + 1, x])
+        grown = _vertex(side[n - 1, y, x], here, side[n + 1, y, x])
+        found.append((here, (x + across) * 2 + 0.5, (y + down) * 2 + 0.5, np.array(sizes)[n] * _STEP**grown))
+    strength, xs, ys, scales = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((scales, ys, xs, -strength))
+    return [(float(xs[i]), float(ys[i]), float(scales[i])) for i in order]
 
 
-def _vertex(before: float, here: float, after: float) -> float:
-    """Return where between -0.6 and 0.6 a parabola through three values has its top."""
+def _vertex(before: Any, here: Any, after: Any) -> Any:
+    """Return where between -0.6 and 0.6 parabolas through three values each have their top."""
     bend = before - 2 * here + after
-    return 0.0 if bend == 0 else float(np.clip(0.5 * (before - after) / bend, -0.6, 0.6))
+    safe = np.where(bend == 0, 1, bend)
+    return np.where(bend == 0, 0.0, np.clip(0.5 * (before - after) / safe, -0.6, 0.6))
 
 
 def _window(gray: npt.NDArray[np.float32], x: float, y: float, half: float) -> Pixels:
