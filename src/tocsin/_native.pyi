@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,9 +39,11 @@ class IndexSnapshot:
     @property
     def removals(self) -> int: ...
     def search(
-        self, queries: _Bytes, radius: int, limit: int | None, threads: int
+        self, queries: _Bytes, radius: int, limit: int | None, threads: int, scan: bool | None = None
     ) -> tuple[_Ids, _Ids, npt.NDArray[np.int32], _Bytes] | None: ...
     def added(self, codes: _Bytes, ids: _Ids) -> IndexSnapshot: ...
     def without(self, ids: _Ids) -> IndexSnapshot: ...
     def count(self) -> int: ...
     def live(self) -> tuple[_Bytes, _Ids]: ...
+
+def __getattr__(name: str) -> Any: ...  # kernels that are not described here
