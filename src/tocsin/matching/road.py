@@ -16,6 +16,7 @@ from tocsin.matching.lists.schemes import severity_of
 from tocsin.matching.lists.sealed import Key
 from tocsin.matching.lists.view import Place, View
 from tocsin.model import Fingerprints, Match
+from tocsin.model.media import Frame
 
 if TYPE_CHECKING:
     from tocsin.media.vpdq import Shares
@@ -24,6 +25,8 @@ LIMIT = 100
 """Matches that are returned for one item."""
 
 _MOST_FRAMES = 20_000
+_MOST_ALIKE = 1000
+_MOST_PAIRS = 300
 _RANK = {"sha256": 0, "sha1": 1, "md5": 2, "pdq": 3, "photodna": 4, "video": 5, "window": 6}
 
 
@@ -78,6 +81,11 @@ class Lists:
     def names(self) -> tuple[str, ...]:
         """The lists' names."""
         return tuple(one.view.terms.name for one in self._opened())
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of hash that the lists hold: ``md5`` …, ``pdq``, ``frames``, ``window``, ``photodna``."""
+        return frozenset(kind for one in self._opened() for kind in one.view.kinds())
 
     @property
     def entries(self) -> int:
@@ -274,43 +282,49 @@ class _Question:
     def _videos(self) -> None:
         """Compare videos with listed ones that share a frame, by the shares of frames found, both ways."""
         from tocsin.media.vpdq import compare
-        from tocsin.model import Frame
 
         terms = self._view.terms
         for number, item in enumerate(self._batch):
             frames = [one for one in item.frames[:_MOST_FRAMES] if one.quality >= terms.min_quality]
-            if not frames:
-                continue
-            self._found[number].compared.add("video")
-            queries = np.frombuffer(b"".join(bytes.fromhex(one.hex) for one in frames), np.uint8).reshape(-1, 32)
-            near = self._view.near("frames", queries, self._radius)
-            nearest: dict[Place, int] = {}
-            for place, distance in zip(near.places, near.distance.tolist(), strict=True):
-                nearest[place] = min(distance, nearest.get(place, 256))
-            for place, distance in nearest.items():
-                known = [Frame(one.at, one.pdq.hex(), one.quality) for one in self._view.frames(place)]
-                shares: Shares = compare(frames, known, self._radius, terms.min_quality)
-                if shares.known >= terms.video_known or shares.query >= terms.video_query:
-                    self._keep(number, place, "video", distance, shares=(shares.query, shares.known))
+            looks = [look for cut in (False, True) if (look := [one for one in frames if one.stripped is cut])]
+            if looks:
+                self._found[number].compared.add("video")
+            for look in looks:
+                for place, distance in self._sharing(look).items():
+                    known = [Frame(one.at, one.pdq.hex(), one.quality) for one in self._view.frames(place)]
+                    shares: Shares = compare(look, known, self._radius, terms.min_quality)
+                    if shares.known >= terms.video_known or shares.query >= terms.video_query:
+                        found = (shares.query, shares.known)
+                        self._keep(number, place, "video", distance, shares=found, stripped=look[0].stripped)
+
+    def _sharing(self, frames: Sequence[Frame]) -> dict[Place, int]:
+        """Return the listed videos that share a frame with these, and the least distance of one."""
+        queries = np.frombuffer(b"".join(_bytes(one.hex) for one in frames), np.uint8).reshape(-1, 32)
+        near = self._view.near("frames", queries, self._radius)
+        nearest: dict[Place, int] = {}
+        for place, distance in zip(near.places, near.distance.tolist(), strict=True):
+            nearest[place] = min(distance, nearest.get(place, 256))
+        return nearest
 
     def _windows(self) -> None:
         """The crop-tolerant signal: several windows must be found, and stand to each other as in the listed picture."""
-        from tocsin.media.windows import AGREEING, COVERED, RADIUS, agreement
+        from tocsin.media.windows import AGREEING, RADIUS, SIZE, agreement
 
         for number, item in enumerate(self._batch):
-            codes = [code for text in item.windows if (code := _bytes(text))]
+            codes = [code for text in item.windows if len(code := _bytes(text)) == SIZE]
             if not codes:
                 continue
             self._found[number].compared.add("window")
             queries = np.frombuffer(b"".join(code[:32] for code in codes), np.uint8).reshape(-1, 32)
-            near = self._view.near("window", queries, RADIUS, 1000)
+            near = self._view.near("window", queries, RADIUS, _MOST_ALIKE)
             seen: dict[Place, set[int]] = {}
             for query, place in zip(near.query.tolist(), near.places, strict=True):
                 seen.setdefault(place, set()).add(query)
             for place, which in seen.items():
                 if len(which) >= AGREEING:
-                    agreed = agreement(codes, self._view.windows(place))
-                    if agreed.windows >= AGREEING and agreed.covered >= COVERED:
+                    pairs = _pairs(codes, self._view.windows(place), RADIUS)
+                    agreed = agreement([codes[mine] for mine, _ in pairs], [theirs for _, theirs in pairs])
+                    if agreed.enough:
                         self._keep(number, place, "window", agreed.distance)
 
     def _opaque(self) -> None:
@@ -334,6 +348,16 @@ def _answer(item: Fingerprints, found: _Found, limit: int) -> Answer:
         found.low_quality,
         reason,
     )
+
+
+def _pairs(codes: Sequence[bytes], listed: Sequence[bytes], radius: int) -> list[tuple[int, bytes]]:
+    """Return which windows of a picture are like which of a listed one, the nearest first, a bounded number."""
+    ours = np.frombuffer(b"".join(code[:32] for code in codes), np.uint64).reshape(-1, 4)
+    theirs = np.frombuffer(b"".join(code[:32] for code in listed), np.uint64).reshape(-1, 4)
+    apart = np.bitwise_count(ours[:, None] ^ theirs[None]).sum(2, dtype=np.int64)
+    near = np.argwhere(apart <= radius)
+    order = np.argsort(apart[near[:, 0], near[:, 1]], kind="stable")[:_MOST_PAIRS]
+    return [(int(mine), listed[other]) for mine, other in near[order]]
 
 
 def _bytes(text: str) -> bytes:

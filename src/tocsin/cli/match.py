@@ -1,0 +1,245 @@
+"""``tocsin match``: compare files and folders with hash lists, many at once, each decoded at arm's length."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tocsin.cli.speaking import Failure, line
+from tocsin.cli.walking import Going, Kept, Unreadable, files_of
+
+if TYPE_CHECKING:
+    from tocsin.matching.road import Answer, Lists
+    from tocsin.media.limited import Limited
+    from tocsin.media.options import Options
+    from tocsin.model import Fingerprints, Match, NotScanned
+
+PATH = click.Path(path_type=Path)
+_BATCH = 32
+_SHOWN = 200
+
+
+@click.command(epilog="Example:  tocsin match ~/Pictures --list lists/agency --json")
+@click.argument("paths", type=PATH, nargs=-1, required=True)
+@click.option("--list", "folders", type=PATH, multiple=True, required=True, help="A list's folder, or one of lists.")
+@click.option("--radius", type=click.IntRange(0, 64), help="PDQ bits that may differ; else each list's own (31).")
+@click.option("--dihedral", is_flag=True, help="Look at pictures turned and mirrored too.")
+@click.option("--videos/--no-videos", default=True, help="Hash the frames of videos (one a second).")
+@click.option("--archives/--no-archives", default=True, help="Look into archives.")
+@click.option("--jobs", type=click.IntRange(1, 256), help="Files decoded at once; without it, one for each processor.")
+@click.option("--key", "key_file", type=PATH, help="A key file that opens sealed lists.")
+@click.option("--resume", type=click.Path(path_type=Path, dir_okay=False), help="Keep results here; take up from them.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout, one a file.")
+def command(
+    paths: tuple[Path, ...],
+    folders: tuple[Path, ...],
+    radius: int | None,
+    dihedral: bool,
+    videos: bool,
+    archives: bool,
+    jobs: int | None,
+    key_file: Path | None,
+    resume: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare files and folders with hash lists. Exits 0 (no match), 1 (a match), 2 (an error, or not all scanned)."""
+    from tocsin.cli.list_keys import key_of
+    from tocsin.matching.lists import ListError
+    from tocsin.matching.road import Lists
+    from tocsin.media.limited import Limited, LimitedError
+    from tocsin.media.options import Options
+
+    try:
+        lists = Lists.open(folders, key_of(key_file))
+    except (ListError, OSError) as error:
+        raise Failure(error) from error
+    kinds = lists.kinds
+    frames, windows = videos and bool(kinds & {"pdq", "frames"}), "window" in kinds
+    options = Options(turns=dihedral, frames=frames, windows=windows)
+    settings = {"lists": lists.version, "radius": radius, "archives": archives, **asdict(options)}
+    shown = _Shown(as_json)
+    try:
+        with (
+            Limited(jobs or os.cpu_count() or 1, frames=frames, windows=windows) as limited,
+            Kept(resume, settings) as kept,
+            Going("Matching", paths, quiet=as_json) as going,
+        ):
+            run = _Run(lists, limited, options, radius, archives)
+            for path, results in run.results(files_of(paths), kept):
+                going.step()
+                for result in results:
+                    shown.take(result)
+                if path is not None:
+                    kept.keep(path, results)
+    except LimitedError as error:
+        raise Failure(error) from error
+    shown.end(lists)
+    raise SystemExit(1 if shown.counts["match"] else 2 if shown.counts["not-scanned"] else 0)
+
+
+class _Run:
+    """One run over files: fingerprints from the pool, questions to the lists in batches."""
+
+    def __init__(
+        self, lists: "Lists", limited: "Limited", options: "Options", radius: int | None, archives: bool
+    ) -> None:
+        self._lists, self._limited, self._options = lists, limited, options
+        self._radius, self._archives = radius, archives
+
+    def results(
+        self, found: Iterator[Path | Unreadable], kept: Kept
+    ) -> Iterator[tuple[Path | None, list[dict[str, Any]]]]:
+        """Yield (file, its results), in the order of the files but for those known from an earlier run."""
+        known: list[list[dict[str, Any]]] = []
+
+        def fresh() -> Iterator[Path]:
+            for one in found:
+                if isinstance(one, Unreadable):
+                    known.append([_not_scanned(str(one.path), "unreadable", one.detail)])
+                elif (earlier := kept.earlier(one)) is not None:
+                    known.append(earlier)
+                else:
+                    yield one
+
+        waiting: list[tuple[Path, Fingerprints | NotScanned]] = []
+        for path, prints in self._limited.map(fresh(), self._options):
+            waiting.append((path, prints))
+            if len(waiting) >= _BATCH:
+                yield from self._ask(waiting)
+                waiting = []
+            while known:
+                yield None, known.pop(0)
+        yield from self._ask(waiting)
+        while known:
+            yield None, known.pop(0)
+
+    def _ask(
+        self, waiting: Sequence[tuple[Path, "Fingerprints | NotScanned"]]
+    ) -> Iterator[tuple[Path | None, list[dict[str, Any]]]]:
+        from tocsin.media.formats import ARCHIVES
+        from tocsin.model import Fingerprints
+
+        items = [prints for _, prints in waiting if isinstance(prints, Fingerprints)]
+        answers = iter(self._examine(items))
+        for path, prints in waiting:
+            if not isinstance(prints, Fingerprints):
+                yield path, [_not_scanned(str(path), prints.reason, prints.detail)]
+                continue
+            results = [_result(str(path), prints, next(answers))]
+            if self._archives and prints.format in ARCHIVES:
+                results += self._inside(path)
+            yield path, results
+
+    def _examine(self, items: Sequence["Fingerprints"]) -> "list[Answer]":
+        return self._lists.examine(items, self._radius, self._options.turns)
+
+    def _inside(self, archive: Path) -> Iterator[dict[str, Any]]:
+        """Yield the results of files inside an archive: the path is the archive's, ``held`` the place in it."""
+        from tocsin.model import Fingerprints
+
+        for held in self._limited.members(archive, self._options):
+            if isinstance(held.result, Fingerprints):
+                [answer] = self._examine([held.result])
+                result = _result(str(archive), held.result, answer)
+            else:
+                result = _not_scanned(str(archive), held.result.reason, held.result.detail)
+            yield {**result, "held": held.name}
+
+
+def _not_scanned(path: str, reason: str, detail: str) -> dict[str, Any]:
+    return {"path": path, "status": "not-scanned", "matches": [], "reason": reason, "detail": detail}
+
+
+def _result(path: str, prints: "Fingerprints", answer: "Answer") -> dict[str, Any]:
+    """Return one file's line. No match is *not scanned* where a part of the file could not be looked at."""
+    from tocsin.matching.road import standing
+
+    matches = [_match(one) for one in answer.matches]
+    result: dict[str, Any] = {"path": path, "status": "no-match", "matches": matches, "media": prints.media}
+    if standing(answer.matches):
+        result["status"] = "match"
+    elif prints.reason:
+        result |= {"status": "not-scanned", "reason": prints.reason, "detail": prints.detail}
+    elif prints.media != "other" and not answer.comparable:
+        result |= {"status": "not-scanned", "reason": "not-comparable", "detail": answer.reason}
+    result["compared"] = list(answer.compared)
+    if answer.low_quality:
+        result["low_quality"] = answer.low_quality
+    if answer.cut:
+        result["cut"] = True
+    return result
+
+
+def _match(match: "Match") -> dict[str, Any]:
+    first = {"list": match.list, "entry": match.entry, "by": match.by, "distance": match.distance}
+    return first | {name: value for name, value in asdict(match).items() if value not in ("", None, False)} | first
+
+
+class _Shown:
+    """What is printed as results come, and at the end."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self.counts: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._details: dict[str, str] = {}
+        self._matched: list[dict[str, Any]] = []
+
+    def take(self, result: dict[str, Any]) -> None:
+        """Count a result, and print it as JSON or remember it for the table."""
+        self.counts[result["status"]] += 1
+        if result["status"] == "not-scanned":
+            self._reasons[result["reason"]] += 1
+            self._details.setdefault(result["reason"], f"{result['path']}: {result.get('detail', '')}")
+        if self._as_json:
+            line({**result, "path": os.fsencode(result["path"]).decode("utf-8", "backslashreplace")})
+        elif result["status"] == "match" and len(self._matched) < _SHOWN:
+            self._matched.append(result)
+
+    def end(self, lists: "Lists") -> None:
+        """Print the table and the counts for people; problems of lists always, on stderr."""
+        for problem in lists.problems:
+            click.echo(f"Warning: {problem}", err=True)
+        if self._as_json:
+            return
+        if self._matched:
+            self._table()
+        total = sum(self.counts.values())
+        parts = [f"{total:,} {'file' if total == 1 else 'files'}", f"{self.counts['match']:,} matched"]
+        parts += [f"{self.counts['no-match']:,} not on {', '.join(lists.names)}"]
+        click.echo(" · ".join(parts) + ".")
+        if self._reasons:
+            click.echo(f"{self.counts['not-scanned']:,} not scanned:")
+            for reason, count in self._reasons.most_common():
+                click.echo(f"  {count:,} {reason}, such as {_plain(self._details[reason])}")
+
+    def _table(self) -> None:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table("file", "list", "entry", "by", "distance", "severity", "category", box=None, pad_edge=False)
+        for result in self._matched:
+            place = result["path"] + (f" › {result['held']}" if result.get("held") else "")
+            for at, match in enumerate(result["matches"][:5]):
+                by = (
+                    match["by"]
+                    + (", turned" if match.get("turn") else "")
+                    + (", borders cut" * bool(match.get("stripped")))
+                )
+                cells = (place if not at else "", match["list"], match["entry"], by, match["distance"])
+                more = ("known good" if match.get("negative") else match["severity"], match.get("category", ""))
+                table.add_row(*(Text(_plain(str(cell)), overflow="fold") for cell in (*cells, *more)))
+            if len(result["matches"]) > 5:
+                table.add_row("", Text(f"and {len(result['matches']) - 5} more"))
+        Console(highlight=False).print(table)
+        if self.counts["match"] > len(self._matched):
+            click.echo(f"… and {self.counts['match'] - len(self._matched):,} more files; --json names them all.")
+
+
+def _plain(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
