@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 _START_S = 60.0
 _AHEAD = 16
 _KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "SYSTEMROOT")
+_BYTES_A_PIXEL = 12
 _BYTES_A_SECOND = 20_000_000
 
 
@@ -58,6 +59,17 @@ class Limits:
     idle: float = 30.0
     jobs: int = 20_000
     nice: int = 5
+
+    @classmethod
+    def for_machine(cls, workers: int) -> "Limits":
+        """Return limits that leave half of this machine's memory alone when all workers meet large pictures."""
+        try:
+            there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (ValueError, OSError):
+            return cls()
+        usual = cls()
+        memory = max(256 << 20, min(usual.memory, there // (2 * max(1, workers))))
+        return cls(memory=memory, pixels=min(usual.pixels, memory // _BYTES_A_PIXEL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +253,7 @@ class Limited:
         finally:
             os.close(descriptor)
 
-    def map(self, paths: Iterable[P], options: Options | None = None) -> Iterator[tuple[P, Result]]:
+    def map(self, paths: Iterable[P], options: Options | None = None) -> Generator[tuple[P, Result], None, None]:
         """Fingerprint many files on all workers; results come in the order of the paths, few of which wait."""
         waiting: deque[tuple[P, Future[Result]]] = deque()
         pool = ThreadPoolExecutor(self.workers, "media")
