@@ -57,11 +57,11 @@ nb::object array_of(std::vector<T> &&values) {
 }
 
 nb::object search(const Snapshot &snapshot, const Codes &queries, int radius, std::optional<std::size_t> limit,
-                  unsigned threads) {
+                  unsigned threads, std::optional<bool> scan) {
     Answer answer;
     {
         nb::gil_scoped_release release;
-        answer = snapshot.search(queries.data(), queries.shape(0), radius, limit, threads);
+        answer = snapshot.search(queries.data(), queries.shape(0), Plan(radius, scan), limit, threads);
     }
     // Nothing near is what nearly every query finds: no arrays are made for it. (Truncated without hits: limit 0.)
     if (answer.hits.empty() && (!limit || *limit)) return nb::none();
@@ -139,7 +139,8 @@ void bind_index(nb::module_ &m) {
                 new (self) Snapshot(std::shared_ptr<const Bands>(base, &base->bands));
             },
             "base"_a)
-        .def("search", &search, "queries"_a, "radius"_a, "limit"_a.none(), "threads"_a)
+        .def("search", &search, "queries"_a, "radius"_a, "limit"_a.none(), "threads"_a,
+             "scan"_a.none() = nb::none())
         .def(
             "added",
             [](const Snapshot &self, const Codes &codes, const Ids &ids) {

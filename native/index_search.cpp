@@ -64,13 +64,14 @@ void fetch(const std::uint16_t *tags, std::uint32_t begin, std::uint32_t end) {
 
 }  // namespace
 
-Plan::Plan(int radius) : radius(radius), t(radius / 16 + 1) {
+Plan::Plan(int radius, std::optional<bool> scan) : radius(radius), t(radius / 16 + 1), scan(scan) {
     bands = kBands - (16 * t - radius + t - 1) / t + 1;
-    masks = t - 1 <= kMostBits ? tocsin::masks().upto[t - 1] : 0;  // 0: scan
+    masks = t - 1 <= kMostBits ? tocsin::masks().upto[t - 1] : 0;
 }
 
 bool Search::cheaper_to_scan(const Bands &bands) const {
     if (!plan.masks) return true;
+    if (plan.scan) return *plan.scan;
     // Measured, in nanoseconds: a probe waits for a line or two and streams its tags, a code is streamed.
     const double entries = static_cast<double>(bands.shape.leaders), probes = static_cast<double>(plan.bands * plan.masks);
     static constexpr double kTaken[] = {0.0003, 0.0025, 0.012, 0.045, 0.13};  // share of tags that are near, by t

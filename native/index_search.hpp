@@ -30,8 +30,9 @@ struct Source {
 // the last few bands need no look: a radius of 0 takes one bucket, 15 takes 16, 31 takes 16 x 17.
 struct Plan {
     int radius, t, bands;
-    std::size_t masks;  // buckets a band: the value itself, then those that differ in 1 … t-1 bits
-    explicit Plan(int radius);
+    std::size_t masks;          // buckets a band: the value itself, then those that differ in 1 … t-1 bits; 0: too many
+    std::optional<bool> scan;   // tests hold both ways to the same answers; else what costs less
+    explicit Plan(int radius, std::optional<bool> scan = {});
 };
 
 // The search of one thread; keeps its scratch memory between queries.

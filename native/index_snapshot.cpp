@@ -55,7 +55,7 @@ void Snapshot::some(const std::uint8_t *queries, std::size_t count, Search &sear
     std::vector<Code> codes(count);
     for (std::size_t i = 0; i < count; ++i) codes[i] = permuted(queries + 32 * i);
     answer.truncated.assign(count, 0);
-    if (count < kJoin || !search.joinable()) {
+    if (count < kJoin || !search.joinable() || search.plan.scan.value_or(false)) {
         if (count) search.warm(*base_, codes[0]);
         for (std::size_t i = 0; i < count; ++i) {
             if (side_) search.warm(*side_->bands, codes[i]);
@@ -82,9 +82,8 @@ void Snapshot::some(const std::uint8_t *queries, std::size_t count, Search &sear
     }
 }
 
-Answer Snapshot::search(const std::uint8_t *queries, std::size_t count, int radius, std::optional<std::size_t> limit,
-                        unsigned threads) const {
-    const Plan plan(radius);
+Answer Snapshot::search(const std::uint8_t *queries, std::size_t count, const Plan &plan,
+                        std::optional<std::size_t> limit, unsigned threads) const {
     const auto workers = static_cast<std::size_t>(std::clamp<std::size_t>(threads, 1, std::max<std::size_t>(count / 16, 1)));
     std::vector<Answer> parts(workers);
     std::vector<std::exception_ptr> failed(workers);

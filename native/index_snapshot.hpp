@@ -26,7 +26,7 @@ class Snapshot {
 
     // With a limit, the nearest (by distance, then id) of those within the radius; where more than Search::enough(limit)
     // are, the nearest of those met first, among them every one at distance 0 that fits.
-    Answer search(const std::uint8_t *queries, std::size_t count, int radius, std::optional<std::size_t> limit,
+    Answer search(const std::uint8_t *queries, std::size_t count, const Plan &plan, std::optional<std::size_t> limit,
                   unsigned threads) const;
     Snapshot added(const std::uint8_t *codes, const std::int64_t *ids, std::size_t count) const;
     Snapshot without(const std::int64_t *ids, std::size_t count) const;
