@@ -1,17 +1,33 @@
 """A reader, drawn pictures of text, and a bare X server."""
 
+import hashlib
+import io
+import json
 import os
 import subprocess
+import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from Xlib import display, error
 
+from tocsin.agent.asking import Answered, Asking
+from tocsin.agent.config import Config
+from tocsin.agent.sensors.comparing import Comparing
+from tocsin.agent.sensors.folders import Places
 from tocsin.agent.sensors.ocr import LineReader
+from tocsin.agent.sensors.seen_files import SeenFiles
+from tocsin.agent.unasked import Unasked
+from tocsin.evidence.keys import DeviceKey
+from tocsin.model import Fingerprints, MediaSeen, NotScanned, Observation, Print, SystemClock
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -67,6 +83,23 @@ def draw() -> Callable[..., Pixels]:
     return draw_
 
 
+@pytest.fixture(scope="session")
+def photo() -> Callable[..., Pixels]:
+    """Return a function that makes something with a photograph's grain: blobs of all sizes and a little noise (BGR)."""
+
+    def photo_(width: int, height: int, seed: int = 0) -> Pixels:
+        dice = np.random.default_rng(seed)
+        out = np.zeros((height, width, 3))
+        for cells, weight in ((3, 90), (7, 60), (16, 30), (40, 12)):
+            small = dice.integers(0, 255, (cells, cells, 3), dtype=np.uint8)
+            large = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+            out += (np.asarray(large) - 127.5) * (weight / 127.5)
+        out += dice.normal(0, 2.0, out.shape) + 127.5
+        return np.clip(out, 0, 255).astype(np.uint8)
+
+    return photo_
+
+
 def _serve(*more_options: str) -> tuple[str, "subprocess.Popen[bytes]"]:
     """Start a bare X server (Xvfb, no window manager) and wait until it takes connections."""
     read, write = os.pipe()
@@ -102,3 +135,121 @@ def x_server() -> Iterator[str]:
     yield name
     server.terminate()
     server.wait(10)
+
+
+class PlainHasher:
+    """Makes fingerprints in this process: the digest as if it were the hash. What begins with "bad" cannot be."""
+
+    def __init__(self) -> None:
+        self.hashed = 0
+
+    def fingerprint(self, source: Path | bytes) -> Fingerprints | NotScanned:
+        data = source if isinstance(source, bytes) else source.read_bytes()
+        self.hashed += 1
+        if b"bad" in data:
+            return NotScanned("unreadable", "This picture is damaged.")
+        if b"boom" in data:
+            raise RuntimeError("boom")
+        sha256 = hashlib.sha256(data).hexdigest()
+        return Fingerprints(media="picture", sha256=sha256, prints=(Print(sha256, 80),))
+
+    def members(self, source: Path | bytes) -> Iterator[tuple[str, int, Fingerprints | NotScanned]]:
+        data = source if isinstance(source, bytes) else source.read_bytes()
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for name in archive.namelist():
+                inside = archive.read(name)
+                yield name, len(inside), self.fingerprint(inside)
+
+    def close(self) -> None:
+        return
+
+
+class FileRig:
+    """A home, the asking of lists answered in this process, and the sensors of files when a test starts them."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.home, self.data = tmp_path / "home", tmp_path / "agent"
+        for folder in (self.home, self.data):
+            folder.mkdir(exist_ok=True)
+        self.lists = {"count": 1, "entries": 1, "version": "v1"}
+        self.listed: set[str] = set()
+        self.down = False
+        self.answers: list[Observation] = []
+        self.missed: list[Observation] = []
+        self.counts: list[str] = []
+        self.hasher = PlainHasher()
+        self._sensors: list[tuple[Any, threading.Thread]] = []
+        self.places = Places(self.home, (self.data,), count=self.counts.append, mountinfo=tmp_path / "mountinfo")
+        (tmp_path / "mountinfo").touch()
+        self.mountinfo = tmp_path / "mountinfo"
+        self.open()
+
+    def open(self) -> None:
+        config = Config("http://127.0.0.1:1", "d", "k", "u", 15.0, "", (), "00", "l")
+        self.seen = SeenFiles(self.data / "files.db")
+        self.waiting = Unasked(self.data / "unasked.db")
+        self.asking = Asking(
+            config,
+            DeviceKey.from_seed(bytes(32)),
+            self.waiting,
+            Answered(),
+            count=self.counts.append,
+            connect=lambda c: httpx.Client(base_url=c.hub, transport=httpx.MockTransport(self._answer)),
+        )
+        self.clock = SystemClock()
+        self.comparing = Comparing(self.asking, self.seen, self.hasher, self.clock)
+        self.start(self.asking)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self.down:
+            return httpx.Response(503, json={"error": "busy", "sentence": "Not now."})
+        answers = []
+        for item in json.loads(request.content)["items"]:
+            digest = item["prints"].get("sha256", "")
+            match = {"list": "L", "entry": digest[:8], "by": "sha256", "distance": 0}
+            answers.append({"id": item["id"], "matches": [match] if digest in self.listed else []})
+        return httpx.Response(200, json={"lists": self.lists, "answers": answers})
+
+    def start(self, sensor: Any) -> Any:
+        thread = threading.Thread(target=self._run, args=(sensor,))
+        self._sensors.append((sensor, thread))
+        thread.start()
+        return sensor
+
+    def _run(self, sensor: Any) -> None:
+        for one in sensor.observations():
+            if isinstance(one.body, MediaSeen):
+                self.answers.append(one)
+                self.asking.settled(one.id)
+            else:
+                self.missed.append(one)
+
+    def end(self) -> None:
+        for sensor, _ in reversed(self._sensors):
+            sensor.close()
+        for _, thread in self._sensors:
+            thread.join(10)
+            assert not thread.is_alive()
+        self._sensors.clear()
+        self.seen.close()
+        self.waiting.close()
+
+    def picture(self, name: str, content: bytes = b"", *, listed: bool = False) -> Path:
+        """Save what passes for a picture (its first bytes say so)."""
+        path = self.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = b"\xff\xd8\xff\xe0" + (content or name.encode())
+        path.write_bytes(data)
+        if listed:
+            self.listed.add(hashlib.sha256(data).hexdigest())
+        return path
+
+    def names(self) -> set[str]:
+        return {Path(one.body.name).name for one in self.answers if isinstance(one.body, MediaSeen)}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[FileRig]:
+    rig = FileRig(tmp_path)
+    yield rig
+    rig.end()

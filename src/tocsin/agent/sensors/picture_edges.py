@@ -35,7 +35,9 @@ _FLAT = 0.05
 _LIVE = 0.12
 _STEP = 0.8
 _FAR = 600
-_SEAM = 0.4
+_SEAM = 0.48
+_GAP = 0.02
+_DEEPEST = 8
 _MOST_PLACES = 4
 
 
@@ -133,42 +135,54 @@ def _opened(busy: Mask) -> Mask:
     return out
 
 
-def _parts(grain: Grain, rough: Rect) -> Iterator[Rect]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Where a picture may lie; ``seams`` are the sides (0 to 3: top, bottom, left, right) that are edges already."""
+
+    rect: Rect
+    seams: frozenset[int] = frozenset()
+
+    def cut(self, begin: int, end: int, upright: bool, *seams: int) -> "_Part":
+        """Return the part from ``begin`` to ``end``, along columns where ``upright``."""
+        r, size = self.rect, self.rect.w if upright else self.rect.h
+        near, far = (2, 3) if upright else (0, 1)
+        kept = {s for s in self.seams if (s != near or begin == 0) and (s != far or end == size)}
+        rect = Rect(r.x + begin, r.y, end - begin, r.h) if upright else Rect(r.x, r.y + begin, r.w, end - begin)
+        return _Part(rect, frozenset(kept | set(seams)))
+
+
+def _parts(grain: Grain, rough: Rect) -> Iterator[_Part]:
     """Yield a rough place and, where flat gaps or seams run all through it, what lies between them."""
     whole = clip(grow(rough, BLOCK, BLOCK), Rect(0, 0, grain.width, grain.height)) or rough
-    yield rough
-    leaves = list(_leaves(grain, whole, 0))
-    if len(leaves) > 1 or (leaves and leaves[0] != whole):
+    yield _Part(rough)
+    leaves = list(_leaves(grain, _Part(whole), 0))
+    if leaves and leaves != [_Part(whole)]:
         yield from leaves
 
 
-def _leaves(grain: Grain, rect: Rect, depth: int) -> Iterator[Rect]:
+def _leaves(grain: Grain, part: _Part, depth: int) -> Iterator[_Part]:
+    rect = part.rect
     if min(rect.w, rect.h) < SMALLEST - _REACH:
         return
-    rows = grain.across[rect.y : rect.bottom, rect.x : rect.right]
-    columns = grain.down[rect.y : rect.bottom, rect.x : rect.right]
-    flat_rows = rows.mean(axis=1) <= 0.02
-    flat_columns = columns.mean(axis=0) <= 0.02
-    for flat, upright in ((flat_rows, False), (flat_columns, True)):
-        spans = _spans(~flat)
-        if depth < 6 and (len(spans) > 1 or (spans and spans[0] != (0, flat.size))):
+    if depth >= _DEEPEST:
+        yield part
+        return
+    rows = grain.across[rect.y : rect.bottom, rect.x : rect.right].mean(axis=1) > _GAP
+    columns = grain.down[rect.y : rect.bottom, rect.x : rect.right].mean(axis=0) > _GAP
+    for busy, upright in ((rows, False), (columns, True)):
+        spans = _spans(busy)
+        if spans != [(0, busy.size)]:
             for begin, end in spans:
-                yield from _leaves(grain, _slice(rect, begin, end, upright), depth + 1)
+                yield from _leaves(grain, part.cut(begin, end, upright), depth + 1)
             return
     for upright in (False, True):
-        at = _seam(grain, rect, upright) if depth < 6 else 0
-        if at:
-            size = rect.w if upright else rect.h
-            for begin, end in ((0, at), (at, size)):
-                yield from _leaves(grain, _slice(rect, begin, end, upright), depth + 1)
+        if at := _seam(grain, rect, upright):
+            near, far = (2, 3) if upright else (0, 1)
+            yield part
+            yield from _leaves(grain, part.cut(0, at, upright, far), depth + 1)
+            yield from _leaves(grain, part.cut(at, rect.w if upright else rect.h, upright, near), depth + 1)
             return
-    yield rect
-
-
-def _slice(rect: Rect, begin: int, end: int, upright: bool) -> Rect:
-    if upright:
-        return Rect(rect.x + begin, rect.y, end - begin, rect.h)
-    return Rect(rect.x, rect.y + begin, rect.w, end - begin)
+    yield part
 
 
 def _spans(marks: Mask) -> list[tuple[int, int]]:
@@ -187,7 +201,7 @@ def _seam(grain: Grain, rect: Rect, upright: bool) -> int:
     step = np.abs(np.diff(part, axis=1))
     beside = np.maximum(step[:, 1:-3], step[:, 3:-1])
     further = np.maximum(step[:, :-4], step[:, 4:])
-    alone = (step[:, 2:-2] > 8 + np.maximum(beside, further)).mean(axis=0)
+    alone = (step[:, 2:-2] > 4 + np.maximum(beside, further)).mean(axis=0)
     margin = SMALLEST - _REACH
     alone[:margin] = 0
     alone[alone.size - margin :] = 0
@@ -195,9 +209,18 @@ def _seam(grain: Grain, rect: Rect, upright: bool) -> int:
     return best + 3 if alone[best] >= _SEAM else 0
 
 
-def _crops(grain: Grain, rough: Rect) -> Found | None:
-    """Find the edges of the picture that lies about ``rough``."""
-    sides = [_side(grain, rough, side) for side in range(4)]
+def _crops(grain: Grain, part: _Part) -> Found | None:
+    """Find the edges of the picture that lies about a part; None where it is too small for one."""
+    r = part.rect
+    edges = (r.y, r.bottom, r.x, r.right)
+    sides = [
+        _Side((edges[side],), (edges[side],), True) if side in part.seams else _side(grain, r, side)
+        for side in range(4)
+    ]
+    certain = all(side.certain for side in sides)
+    top, bottom, left, right = (side.places[0] for side in sides)
+    if certain and min(right - left, bottom - top) < SMALLEST:
+        return None
     crops: dict[Rect, None] = {}
 
     def add(places: Sequence[int]) -> None:
@@ -211,7 +234,7 @@ def _crops(grain: Grain, rough: Rect) -> Found | None:
     ranked = sorted(product(*(range(len(side.places)) for side in sides)), key=lambda choice: _cost(choice, sides))
     for choice in ranked:
         add([side.places[i] for side, i in zip(sides, choice, strict=True)])
-    return Found(tuple(crops), all(side.certain for side in sides)) if crops else None
+    return Found(tuple(crops), certain) if crops else None
 
 
 @dataclass(frozen=True, slots=True)

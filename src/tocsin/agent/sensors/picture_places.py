@@ -44,7 +44,8 @@ class Places:
             self._make()
         touched = np.zeros_like(self._dirty)
         for r in rects:
-            touched[max(0, r.y // TILE) : -(-r.bottom // TILE), max(0, r.x // TILE) : -(-r.right // TILE)] = True
+            bottom, right = max(0, -(-r.bottom // TILE)), max(0, -(-r.right // TILE))
+            touched[max(0, r.y // TILE) : bottom, max(0, r.x // TILE) : right] = True
         self._since[touched & ~self._dirty] = now
         self._last[touched] = now
         self._dirty |= touched

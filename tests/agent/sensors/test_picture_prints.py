@@ -1,0 +1,51 @@
+"""What a page does to a picture (scaling, round corners) is undone before it is hashed."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tocsin.agent.sensors.picture_prints import fill_corners, print_of
+from tocsin.media import pdq
+
+
+def bits(a: str, b: str) -> int:
+    return (int(a, 16) ^ int(b, 16)).bit_count()
+
+
+def rounded(rgb, radius, ground):
+    out, (h, w) = rgb.copy(), rgb.shape[:2]
+    y, x = np.mgrid[:h, :w]
+    dx = np.maximum(np.maximum(radius - x, x - (w - 1 - radius)), 0)
+    dy = np.maximum(np.maximum(radius - y, y - (h - 1 - radius)), 0)
+    out[np.hypot(dx, dy) > radius] = ground
+    return out
+
+
+@pytest.mark.parametrize("size", [(128, 96), (213, 160), (450, 338), (900, 675)])
+@pytest.mark.parametrize("ground", [(255, 255, 255), (11, 20, 26)])
+def test_a_scaled_picture_with_round_corners_keeps_its_hash(photo, size, ground):
+    original = np.ascontiguousarray(photo(800, 600)[:, :, ::-1])
+    shown = np.asarray(Image.fromarray(original).resize(size, Image.Resampling.BILINEAR))
+    made = print_of(rounded(shown, 10, ground))
+    assert made.path == "screen"
+    assert made.quality >= 50
+    assert bits(made.hex, pdq.hash_array(original).hex) <= 24
+
+
+def test_a_picture_without_round_corners_is_left_as_it_is(photo):
+    picture = np.ascontiguousarray(photo(300, 200)[:, :, ::-1])
+    assert np.array_equal(fill_corners(picture), picture)
+    flat = np.full((40, 40, 3), 9, np.uint8)
+    assert np.array_equal(fill_corners(flat), flat)
+
+
+def test_the_pixels_given_are_not_written_to(photo):
+    picture = rounded(np.ascontiguousarray(photo(200, 150)[:, :, ::-1]), 12, (255, 255, 255))
+    before = picture.copy()
+    fill_corners(picture[:, ::1])
+    assert np.array_equal(picture, before)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 500), (5, 5), (64, 64)])
+def test_odd_shapes_are_hashed_without_a_word(shape):
+    assert len(print_of(np.zeros((*shape, 3), np.uint8)).hex) == 64
