@@ -25,6 +25,7 @@ LIMIT_PIXELS = 200_000_000
 """Pictures that claim more pixels are refused; telephones make 200 million."""
 SHORTEST = 32
 """No picture file is shorter than this many bytes."""
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limit here is asked first
 _PILLOW = {
     "jpeg": ("JPEG", "MPO"),
     "png": ("PNG",),
@@ -100,7 +101,7 @@ def further(data: bytes, *, limit_pixels: int = LIMIT_PIXELS) -> Iterator[tuple[
             try:
                 at += float(picture.info.get("duration", 0) or 0) / 1000
                 picture.seek(number)
-                _refuse(*picture.size, limit_pixels)
+                _refuse(picture.size, limit_pixels)
                 rgb = _rgb(picture)
             except (EOFError, OSError, SyntaxError, ValueError):
                 return
@@ -128,7 +129,7 @@ class _safely:  # noqa: N801 (reads as a statement)
         self._kind = kind
 
     def __enter__(self) -> None:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        pass
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if error is None or isinstance(error, MediaError | GeneratorExit) or not isinstance(error, Exception):
@@ -140,7 +141,8 @@ class _safely:  # noqa: N801 (reads as a statement)
         raise MediaError("unreadable", f"The {self._kind} picture is damaged and cannot be decoded.") from error
 
 
-def _refuse(width: int, height: int, limit: int) -> None:
+def _refuse(size: tuple[int, int], limit: int) -> None:
+    width, height = size
     if width < 1 or height < 1:
         raise MediaError("unreadable", "The picture says that it has no pixels.")
     if width * height > limit:
@@ -152,7 +154,7 @@ def _quick_jpeg(data: bytes, limit: int) -> Decoded | None:
     """Decode a sound RGB or grey JPEG with libjpeg-turbo alone; None where Pillow must look closer."""
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data)
-        _refuse(width, height, limit)
+        _refuse((width, height), limit)
         if space not in ("YCbCr", "Gray"):
             return None
         rgb = simplejpeg.decode_jpeg(data, "RGB")
@@ -160,7 +162,12 @@ def _quick_jpeg(data: bytes, limit: int) -> Decoded | None:
         raise MediaError("too-large", "Decoding the picture needs more memory than it may use.") from error
     except ValueError:
         return None
-    return Decoded(rgb, "jpeg", _TURNS.get(jpeg_orientation(data), 0))
+    return Decoded(rgb, "jpeg", turn_of(jpeg_orientation(data)))
+
+
+def turn_of(orientation: int) -> int:
+    """Return which of the 8 orientations (``pdq.TURNS``) brings a picture with this EXIF orientation upright."""
+    return _TURNS.get(orientation, 0)
 
 
 def jpeg_orientation(data: bytes) -> int:
@@ -198,10 +205,10 @@ def _open(data: bytes, kind: str, limit: int) -> Any:
         import pi_heif
 
         picture = pi_heif.open_heif(data, convert_hdr_to_8bit=True)
-        _refuse(*picture.size, limit)
+        _refuse(picture.size, limit)
         return _heic(picture)
     picture = Image.open(BytesIO(data), formats=_PILLOW[kind])
-    _refuse(*picture.size, limit)
+    _refuse(picture.size, limit)
     return picture
 
 
@@ -243,13 +250,13 @@ def _rgb(picture: Any) -> Pixels:
 
 def _deep_grey(values: npt.NDArray[Any]) -> Pixels:
     """Bring grey of more than 8 bits down to 8: by the range that its type and its values show."""
+    top = values.max(initial=0)
     if values.dtype.kind == "f":
-        values = np.nan_to_num(values, posinf=0, neginf=0)
-        scale = 255.0 if values.size and values.max() <= 1.0 else 1.0
-        return np.clip(values * scale, 0, 255).astype(np.uint8)
-    if values.dtype.itemsize == 2 or values.max(initial=0) > 255:
-        return np.clip(values.astype(np.int64) >> 8, 0, 255).astype(np.uint8)
-    return np.clip(values, 0, 255).astype(np.uint8)
+        values = np.nan_to_num(values * (255.0 if top <= 1.0 else 1.0), posinf=0, neginf=0)
+    elif values.dtype.itemsize == 2 or top > 255:
+        values = values.astype(np.int64) >> 8
+    made: Pixels = np.clip(values, 0, 255).astype(np.uint8)
+    return made
 
 
 def _on_white(picture: Any) -> Pixels | None:
@@ -268,7 +275,7 @@ def _turn(picture: Any, kind: str) -> int:
     if kind == "heic":
         return 0
     try:
-        return _TURNS.get(int(picture.getexif().get(0x0112, 1)), 0)
+        return turn_of(int(picture.getexif().get(0x0112, 1)))
     except Exception:  # EXIF is hostile text of its own; a picture is not lost for it
         return 0
 

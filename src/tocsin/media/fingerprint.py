@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.media import decoding, digests, formats, pdq
+from tocsin.media import decoding, digests, formats, pdq, scaled
 from tocsin.media.borders import strip
 from tocsin.media.decoding import Decoded, MediaError
 from tocsin.media.opening import open_regular, words
@@ -21,7 +21,7 @@ from tocsin.media.options import Options
 from tocsin.model.media import Fingerprints, Frame, Print
 from tocsin.model.observation import NotScanned
 
-__all__ = ["Options", "fingerprint", "fingerprint_pixels", "turn"]
+__all__ = ["Options", "fingerprint", "fingerprint_pixels"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -125,6 +125,10 @@ def _other(file: BinaryIO, kind: str, media: str, options: Options) -> Fingerpri
 
 
 def _picture(data: bytes, base: Fingerprints, options: Options, limit: int) -> Fingerprints:
+    if base.format == "jpeg" and options.fast and not options.windows:
+        quick = _scaled(data, options, limit)
+        if quick:
+            return replace(base, prints=tuple(dict.fromkeys(quick)))
     decoded = decoding.decode(data, limit_pixels=limit)
     if decoded.whole < LEAST_WHOLE:
         raise MediaError("unreadable", f"The picture ends early: {_percent(decoded.whole)} of its rows could be read.")
@@ -138,37 +142,50 @@ def _picture(data: bytes, base: Fingerprints, options: Options, limit: int) -> F
     return base
 
 
+def _scaled(data: bytes, options: Options, limit: int) -> list[Print]:
+    """Return the prints of a JPEG from its decoder's scaled output; none where that road may not be taken."""
+    shrunk = scaled.shrink(data)
+    if shrunk is None or shrunk.height * shrunk.width > limit:
+        return []
+    upright = decoding.turn_of(decoding.jpeg_orientation(data))
+    made = pdq.hash_shrunk(shrunk, turned=options.turns or upright > 0)
+    wanted = range(len(made)) if options.turns else {0, upright}
+    found = [Print(one.hex, one.quality, pdq.SCALED, turn=at) for at, one in enumerate(made) if at in wanted]
+    if found and options.borders and shrunk.pixels.ndim == 3:
+        found += _stripped(shrunk.pixels, pdq.SCALED)
+    return found
+
+
 def _percent(share: float) -> str:
     return f"{int(share * 100)} %"
 
 
 def _prints(decoded: Decoded, options: Options, path: str) -> list[Print]:
     """Return the prints of a picture: as stored first, then turned, on white, and within its borders."""
-    rgb = decoded.rgb
-    found = [_print(rgb, path)]
-    if options.turns:
-        found += [replace(_print(turn(rgb, number), path), turn=number) for number in range(1, 8)]
-    elif decoded.turn:
-        found.append(replace(_print(turn(rgb, decoded.turn), path), turn=decoded.turn))
-    if decoded.white is not None:
-        found.append(replace(_print(decoded.white, path), white=True))
+    rgb, white = decoded.rgb, decoded.white
+    if options.turns or decoded.turn:
+        made = pdq.turns(rgb)
+        wanted = range(len(made)) if options.turns else {0, decoded.turn}
+        found = [Print(one.hex, one.quality, path, turn=at) for at, one in enumerate(made) if at in wanted]
+    else:
+        found = [_print(rgb, path)]
+    if white is not None:
+        found.append(replace(_print(white, path), white=True))
     if options.borders:
-        for ground, white in ((rgb, False), (decoded.white, True)):
-            inside = ground
-            for _ in range(MOST_STRIPS):
-                inside = strip(inside) if inside is not None else None
-                if inside is not None:
-                    found.append(replace(_print(inside, path), stripped=True, white=white))
+        found += _stripped(rgb, path)
+        if white is not None:
+            found += [replace(one, white=True) for one in _stripped(white, path)]
     return list(dict.fromkeys(found))
 
 
-def turn(rgb: Pixels, number: int) -> Pixels:
-    """Turn pixels to one of the 8 orientations, numbered in the reference's order (hash-matching: rotations
-    counterclockwise, then top-bottom, left-right, the two diagonals)."""
-    across = rgb.transpose(1, 0, 2)
-    if number < 4:
-        return np.ascontiguousarray(np.rot90(rgb, number))
-    return np.ascontiguousarray((rgb[::-1], rgb[:, ::-1], across, across[::-1, ::-1])[number - 4])
+def _stripped(rgb: Pixels, path: str) -> list[Print]:
+    """Return prints of what lies within a picture's borders, and within the borders of that."""
+    found: list[Print] = []
+    inside = strip(rgb)
+    while inside is not None and len(found) < MOST_STRIPS:
+        found.append(replace(_print(inside, path), stripped=True))
+        inside = strip(inside)
+    return found
 
 
 def _print(rgb: Pixels, path: str) -> Print:

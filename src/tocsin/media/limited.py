@@ -92,6 +92,8 @@ class _EndedError(Exception):
 class _Worker:
     """One limited process, started when first asked, and again after it ended."""
 
+    module = "tocsin.media.worker"
+
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,7 +106,7 @@ class _Worker:
             return
         self.stop()
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-P", "-m", "tocsin.media.worker", str(theirs.fileno()), json.dumps(self._settings)]
+        command = [sys.executable, "-P", "-m", self.module, str(theirs.fileno()), json.dumps(self._settings)]
         environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
         with theirs:

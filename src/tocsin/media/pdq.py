@@ -103,6 +103,18 @@ def turns_jpeg(data: bytes, fast: bool = True) -> tuple[list[PdqHash], str]:
     return _from_jpeg(data, fast, turned=True)
 
 
+def hash_shrunk(shrunk: scaled.Shrunk, *, turned: bool = False) -> list[PdqHash]:
+    """Hash a JPEG that was decoded small, in the 8 orientations of ``TURNS`` if ``turned``, else as it stands.
+
+    Empty where the scaled road may not be used, because the picture has too little in it.
+    """
+    size = (shrunk.height, shrunk.width, shrunk.factor)
+    first = _hash(_native.pdq_hash_scaled(shrunk.pixels, *size))
+    if first.quality < scaled.LEAST_QUALITY:
+        return []
+    return [_hash(found) for found in _native.pdq_turns_scaled(shrunk.pixels, *size)] if turned else [first]
+
+
 def thumb(data: bytes) -> PdqHash:
     """Hash a picture in the family of the reference's Python code: first shrunk to fit 512 x 512. Raises PdqError."""
     picture = Image.fromarray(_decoded(data))
@@ -127,12 +139,9 @@ def _from_jpeg(data: bytes, fast: bool, *, turned: bool) -> tuple[list[PdqHash],
     if data[:2] != b"\xff\xd8":
         raise PdqError("The file is not a JPEG.")
     shrunk = scaled.shrink(data) if fast else None
-    if shrunk is not None:
-        size = (shrunk.height, shrunk.width, shrunk.factor)
-        first = _hash(_native.pdq_hash_scaled(shrunk.pixels, *size))
-        if first.quality >= scaled.LEAST_QUALITY:
-            rest = _native.pdq_turns_scaled(shrunk.pixels, *size) if turned else ()
-            return [_hash(found) for found in rest] or [first], SCALED
+    found = hash_shrunk(shrunk, turned=turned) if shrunk is not None else []
+    if found:
+        return found, SCALED
     pixels = _decoded(data)
     return turns(pixels) if turned else [hash_array(pixels)], FULL
 

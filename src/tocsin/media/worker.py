@@ -76,9 +76,27 @@ def _load(settings: dict[str, Any]) -> None:
     fingerprint(b"\0\0\0\x18ftypheic" + bytes(64))
     archives.warm()
     if settings["frames"]:
-        from tocsin.media import vpdq
+        _load_video(pixels)
 
-        vpdq.hash_video(BytesIO(b"\0\0\0\x18ftypisom" + bytes(64)))
+
+def _load_video(pixels: Any) -> None:
+    """Make a video of two frames and hash it by every road, so that all of PyAV is loaded. Nothing without PyAV."""
+    try:
+        import av
+    except ImportError:
+        return
+    from tocsin.media import video, vpdq
+
+    made = BytesIO()
+    with av.open(made, "w", format="mp4") as container:
+        stream: Any = container.add_stream("mpeg4", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for frame in (av.VideoFrame.from_ndarray(pixels, format="rgb24"), None):
+            container.mux(stream.encode(frame))
+    for how in (None, video.KEYFRAMES, video.KEYFRAMES_AND_SCENES):
+        vpdq.hash_video(BytesIO(made.getvalue()), how=how, borders=True)
+    vpdq.hash_video(BytesIO(made.getvalue()[:-64]))
+    vpdq.hash_video(BytesIO(b"\0\0\0\x18ftypisom" + bytes(64)))
 
 
 def _serve(sock: socket.socket, file: Any, request: dict[str, Any], pixels: int) -> None:
