@@ -51,7 +51,7 @@ Coefficients slack_table() {
 // One output row before its columns are weighed: the sum of the rows it takes, each by its weight.
 void sum_rows(const Picture &picture, const Operator &op, const Taps &taps, std::vector<float> &row) {
     const int n = picture.width * picture.channels;
-    std::fill(row.begin(), row.begin() + (n + kPad - 1) / kPad * kPad, 0.0f);
+    if (!taps.whole) std::fill(row.begin(), row.begin() + n, 0.0f);
     const std::uint8_t *rows[kGroup];
     for (int k = 0; k < taps.count;) {
         int count = 0, total = 0;
@@ -62,7 +62,7 @@ void sum_rows(const Picture &picture, const Operator &op, const Taps &taps, std:
         }
         const std::size_t at = taps.at + static_cast<std::size_t>(begin);
         if (taps.whole)
-            kernel().add_whole(rows, op.whole.data() + at, count, n, 1.0f / taps.divisor, row.data());
+            kernel().add_whole(rows, op.whole.data() + at, count, n, 1.0f / taps.divisor, begin > 0, row.data());
         else
             kernel().add_real(rows, op.real.data() + at, count, n, row.data());
     }

@@ -21,11 +21,11 @@ struct Picture {
 };
 
 struct Kernel {
-    // out[x] += scale * sum over k of weights[k] * rows[k][x], x < n. Exact before scaling: weights at most 64 each
-    // and 257 together. n_out floats of `out` may be touched, n rounded up to 32.
+    // out[x] = scale * sum over k of weights[k] * rows[k][x], x < n, or += where `more`. Exact before scaling: weights
+    // at most 64 each and 257 together. `out` is written up to n rounded up to 32.
     void (*add_whole)(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale,
-                      float *out);
-    // The same for any weights, in float, row by row.
+                      bool more, float *out);
+    // out[x] += the same for any weights, in float, row by row.
     void (*add_real)(const std::uint8_t *const *rows, const float *weights, int count, int n, float *out);
     // out[j] = dot product of row[first[j] …] with weights[j * length …], j < 64; length is a multiple of 8.
     void (*dots)(const float *row, const int *first, const float *weights, int length, float *out);

@@ -25,16 +25,18 @@ typedef float f8 __attribute__((vector_size(32)));
 // --- rows ---------------------------------------------------------------------------------------------------------
 
 #if defined(__AVX2__)
-inline void to_floats(__m256i low, __m256i high, __m256 scale, float *out) {
+template <bool More> inline void to_floats(__m256i low, __m256i high, __m256 scale, float *out) {
     const __m128i parts[4] = {_mm256_castsi256_si128(low), _mm256_castsi256_si128(high),
                               _mm256_extracti128_si256(low, 1), _mm256_extracti128_si256(high, 1)};
     for (int i = 0; i < 4; i++) {
-        const __m256 sums = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(parts[i])), scale);
-        _mm256_storeu_ps(out + 8 * i, _mm256_add_ps(_mm256_loadu_ps(out + 8 * i), sums));
+        __m256 sums = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(parts[i])), scale);
+        if constexpr (More) sums = _mm256_add_ps(_mm256_loadu_ps(out + 8 * i), sums);
+        _mm256_storeu_ps(out + 8 * i, sums);
     }
 }
 
 // 32 columns: two rows are interleaved byte by byte, then multiplied and added in pairs.
+template <bool More>
 inline void add_block(const std::uint8_t *const *rows, int x, const __m256i *pairs, int count, __m256 scale, float *out) {
     __m256i low = _mm256_setzero_si256(), high = low;
     for (int k = 0; k < count; k += 2) {
@@ -43,10 +45,11 @@ inline void add_block(const std::uint8_t *const *rows, int x, const __m256i *pai
         low = _mm256_add_epi16(low, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), pairs[k / 2]));
         high = _mm256_add_epi16(high, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), pairs[k / 2]));
     }
-    to_floats(low, high, scale, out);
+    to_floats<More>(low, high, scale, out);
 }
 
-void add_whole(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale, float *out) {
+template <bool More>
+void add_rows(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale, float *out) {
     const std::uint8_t *at[kGroup + 1];
     __m256i pairs[kGroup / 2 + 1];
     for (int k = 0; k < count; k++) at[k] = rows[k];
@@ -56,17 +59,18 @@ void add_whole(const std::uint8_t *const *rows, const std::uint8_t *weights, int
     const int even = count + count % 2;
     const __m256 by = _mm256_set1_ps(scale);
     int x = 0;
-    for (; x + 32 <= n; x += 32) add_block(at, x, pairs, even, by, out + x);
+    for (; x + 32 <= n; x += 32) add_block<More>(at, x, pairs, even, by, out + x);
     if (x == n) return;
     alignas(32) std::uint8_t tail[kGroup + 1][32] = {};
     for (int k = 0; k < even; k++) {
         std::memcpy(tail[k], at[k] + x, static_cast<std::size_t>(n - x));
         at[k] = tail[k];
     }
-    add_block(at, 0, pairs, even, by, out + x);
+    add_block<More>(at, 0, pairs, even, by, out + x);
 }
 #else
-void add_whole(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale, float *out) {
+template <bool More>
+void add_rows(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale, float *out) {
     for (int x = 0; x < n; x += 256) {
         const int m = n - x < 256 ? n - x : 256;
         std::uint16_t sums[256] = {};
@@ -75,10 +79,15 @@ void add_whole(const std::uint8_t *const *rows, const std::uint8_t *weights, int
             const std::uint16_t weight = weights[k];
             for (int i = 0; i < m; i++) sums[i] = static_cast<std::uint16_t>(sums[i] + weight * row[i]);
         }
-        for (int i = 0; i < m; i++) out[x + i] += static_cast<float>(sums[i]) * scale;
+        for (int i = 0; i < m; i++) out[x + i] = (More ? out[x + i] : 0.0f) + static_cast<float>(sums[i]) * scale;
     }
 }
 #endif
+
+void add_whole(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale, bool more,
+               float *out) {
+    more ? add_rows<true>(rows, weights, count, n, scale, out) : add_rows<false>(rows, weights, count, n, scale, out);
+}
 
 void add_real(const std::uint8_t *const *rows, const float *weights, int count, int n, float *__restrict out) {
     int k = 0;

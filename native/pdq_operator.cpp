@@ -54,9 +54,17 @@ Operator make_operator(int n, bool turned, int block) {
     op.whole.reserve(static_cast<std::size_t>(kSide) * static_cast<std::size_t>(2 * window(n)));
     op.real.reserve(op.whole.capacity());
     std::vector<double> pixel, input;
+    const Taps *tent = nullptr;   // taken over by all outputs whose weights are the same
+    const int size = window(n), reach = 2 * (size - (size + 2) / 2);
     for (int i = 0; i < kSide; i++) {
-        int low;
-        const double divisor = weigh(taken(i, n), n, low, pixel);
+        const int at = taken(i, n);
+        int low = at - reach;
+        if (tent && low >= 0 && low + 2 * size - 1 <= n) {
+            op.taps.push_back(*tent);
+            op.taps.back().first = turned ? n - low - (2 * size - 1) : low;
+            continue;
+        }
+        const double divisor = weigh(at, n, low, pixel);
         const int length = static_cast<int>(pixel.size());
         if (turned) {
             low = n - low - length;
@@ -71,6 +79,7 @@ Operator make_operator(int n, bool turned, int block) {
         const bool whole = divisor != 1.0 || length == 1;
         const bool fits = whole && *std::max_element(input.begin(), input.end()) <= kMaxWeight;
         op.taps.push_back({first, static_cast<int>(input.size()), fits, static_cast<float>(divisor), op.real.size()});
+        if (whole && block == 1) tent = &op.taps.back();   // `taps` has its room already
         for (double weight : input) {
             op.whole.push_back(fits ? static_cast<std::uint8_t>(weight) : 0);
             op.real.push_back(static_cast<float>(weight / divisor));
