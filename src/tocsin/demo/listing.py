@@ -8,7 +8,7 @@ ENTRY: Final = "lighthouse-1"
 CATEGORY: Final = "harmless-example"
 
 
-def make(folder: Path, data: bytes, entry: str = ENTRY) -> None:
+def make(folder: Path, data: bytes, entry: str = ENTRY, name: str = LIST) -> None:
     """Build the list in ``folder`` with one picture (an encoded file), unless it is there already. Raises ListError."""
     import hashlib
 
@@ -31,7 +31,7 @@ def make(folder: Path, data: bytes, entry: str = ENTRY) -> None:
         quality=print_.quality,
     )
     terms = Terms(
-        name=LIST,
+        name=name,
         source="Tocsin's demonstration: pictures that the program draws itself",
         scheme="own",
         origin="own",
