@@ -36,7 +36,7 @@ _LIVE = 0.12
 _STEP = 0.8
 _FAR = 600
 _SEAM = 0.48
-_GAP = 0.02
+_GAP = 0.05
 _DEEPEST = 8
 _MOST_PLACES = 4
 
@@ -292,7 +292,14 @@ def _ends(along: Shares, step: Shares) -> tuple[list[int], list[int], bool]:
     certain = bool(found) and found[0] == texture and along[max(0, texture - 2) : texture + 1].mean() >= 0.3
     if not certain:
         found += [k for k in (texture, noise) if k not in found]
-    clean = [k for k in found if not step[k + 1 : k + 4].any() and not along[k + 1 : k + 4].any()]
+    clean = [k for k in found if _is_plain(along[k + 1 : k + 4], step[k + 1 : k + 4])]
     found = list(dict.fromkeys([*found[:1], *clean, *found])) if certain else list(dict.fromkeys([*clean, *found]))
     del found[_MOST_PLACES:]
     return found or [texture], clean, certain
+
+
+def _is_plain(along: Shares, step: Shares) -> bool:
+    """Tell whether the next rows outward have one colour, at least until another picture begins."""
+    other = np.flatnonzero(along > 0.3)
+    end = int(other[0]) if other.size else along.size
+    return not along[:end].any() and not step[: max(0, end - 1) if other.size else end].any()
