@@ -75,6 +75,20 @@ def up(tmp_path: Path) -> Iterator[Callable[..., tuple[subprocess.Popen[str], st
             process.stdout.close()
 
 
+def test_lists_and_their_key_are_taken_and_a_broken_list_is_said_aloud(up, tmp_path: Path) -> None:
+    from tocsin.demo import listing, picture
+
+    listing.make(tmp_path / "hub" / "lists" / "one", picture.jpeg())
+    listing.make(tmp_path / "more" / "two", picture.jpeg(), name="two")
+    _, address, _ = up("--list", tmp_path / "more", "--list", tmp_path / "nowhere")
+    answer = httpx.get(f"{address}/healthz")
+    assert (answer.status_code, answer.json()["checks"]["lists"]) == (503, False)
+    assert "tocsin_list_entries 2.0" in httpx.get(f"{address}/metrics").text
+    code, words = said("--data", tmp_path / "x", "--list-key", tmp_path / "no.key")
+    assert code == 2
+    assert "no.key cannot be read: No such file" in words
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "hub.example"])
 def test_listening_beyond_this_machine_needs_tls(tmp_path: Path, host: str) -> None:
     code, text = said("--data", tmp_path / "hub", "--host", host)

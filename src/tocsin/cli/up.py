@@ -243,12 +243,16 @@ def say_where(app: "FastAPI", address: str) -> None:
         if state.state == "broken":
             click.secho(f"The hash list in {state.folder} is not used: {state.sentence}", fg="red", err=True)
     click.echo(f"Tocsin is up at {address}")
-    if hub.lists.count:
-        held = "one hash list" if hub.lists.count == 1 else f"{hub.lists.count} hash lists"
-        click.echo(f"It matches against {held}, {hub.lists.entries:,} entries.")
     if token is not None:
         click.echo(f"Set it up (this link works once, for 24 hours): {address}/setup/{token}")
+    if hub.lists.count:
+        held = "one hash list" if hub.lists.count == 1 else f"{hub.lists.count} hash lists"
+        click.echo(f"It matches against {held}, {hub.lists.entries:,} {_entries(hub.lists.entries)}.")
     sys.stdout.flush()
+
+
+def _entries(count: int) -> str:
+    return "entry" if count == 1 else "entries"
 
 
 def _copy(

@@ -28,11 +28,9 @@ class Folders:
 
     def describe(self, folder: Path, key: str) -> ListState:
         """Return a list's facts. Raises ListError, a sentence, when it cannot be used."""
-        from tocsin.matching.lists import HashList, ListError
+        from tocsin.matching.lists import ListError
 
-        held = self._open.get(folder)
-        if held is None:
-            held = self._open[folder] = HashList.open(folder, key or None)
+        held = self._held(folder, key)
         held.refresh()
         if held.problem:
             self._open.pop(folder, None)
@@ -53,13 +51,24 @@ class Folders:
         """Open lists together. Raises ListError."""
         from tocsin.matching.road import Lists
 
-        return Lists.open(list(folders), key or None)
+        return Lists.of([self._held(folder, key) for folder in folders])
 
     def verify(self, folder: Path, key: str) -> None:
         """Read a list whole. Raises ListError when anything in it is damaged."""
+        try:
+            self._held(folder, key).verify()
+        except ValueError:
+            self._open.pop(folder, None)
+            raise
+
+    def _held(self, folder: Path, key: str) -> "HashList":
+        """Return a list that is open, opening it if need be. Raises ListError."""
         from tocsin.matching.lists import HashList
 
-        HashList.open(folder, key or None).verify()
+        held = self._open.get(folder)
+        if held is None:
+            held = self._open[folder] = HashList.open(folder, key or None)
+        return held
 
 
 def changed(folder: Path) -> datetime | None:

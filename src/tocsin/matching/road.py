@@ -72,6 +72,13 @@ class Lists:
         """Open list folders, or folders of list folders. Raises ListError with a sentence."""
         return cls(folders, key)
 
+    @classmethod
+    def of(cls, opened: Sequence[HashList]) -> "Lists":
+        """Join lists that are open already; each goes on following its folder."""
+        joined = cls([])
+        joined._lists = {one.folder.resolve(): one for one in opened}
+        return joined
+
     def close(self) -> None:
         """Let go of all lists."""
         with self._lock:
