@@ -1,6 +1,7 @@
 import base64
 import contextlib
 import gzip
+import hashlib
 import itertools
 import json
 import os
@@ -28,7 +29,7 @@ from tocsin.agent.chain import Bounds
 from tocsin.agent.disk import Disk
 from tocsin.agent.journal import Journal
 from tocsin.evidence.journal import Head, JournalError, canonical, check, from_dict
-from tocsin.evidence.keys import DeviceKey
+from tocsin.evidence.keys import DeviceKey, verify_signature
 from tocsin.evidence.sealing import new_identity
 from tocsin.model import Entry
 
@@ -152,6 +153,10 @@ class FakeHub:
         self.faults: list[int | str] = []
         self.evidence_faults: list[int | str | tuple[int, str]] = []
         self.order_answer: dict[str, Any] | None = None
+        self.lists = {"count": 1, "entries": 3, "version": "v1"}
+        self.listed: dict[str, dict[str, Any]] = {}
+        self.match_faults: list[Any] = []
+        self.asked: list[list[dict[str, Any]]] = []
         self.enrolments: list[dict[str, Any]] = []
         self.refuse: Callable[[Entry], str] = lambda _: ""
         self.lock = threading.RLock()
@@ -197,6 +202,27 @@ class FakeHub:
             head = {"seq": self.head.seq, "hash": self.head.hash}
             taken = self.head.seq - before
             return 200, {**signed, "head": head, "accepted": taken, "duplicates": len(raw) - taken, "receipt": receipt}
+
+    def match(self, body: bytes, headers: Any) -> tuple[int, dict[str, Any]]:
+        """Answer as the hub does: by any hash that ``listed`` knows, only to the device that signed the question."""
+        signed = {
+            "device": headers["X-Tocsin-Device"],
+            "path": "/api/v1/match",
+            "nonce": headers["X-Tocsin-Nonce"],
+            "digest": hashlib.sha256(body).hexdigest(),
+        }
+        if not verify_signature(self.public, headers["X-Tocsin-Signature"], canonical(signed)):
+            return 403, {"error": "signature", "sentence": "This device is not known here."}
+        items = json.loads(body)["items"]
+        with self.lock:
+            self.asked.append(items)
+        answers = []
+        for item in items:
+            prints = item["prints"]
+            hashes = [prints.get("md5"), prints.get("sha256"), *(p["hex"] for p in prints.get("prints", ()))]
+            found = [self.listed[value] for value in hashes if value in self.listed]
+            answers.append({"id": item["id"], "matches": found})
+        return 200, {"lists": self.lists, "answers": answers}
 
     def kinds(self) -> list[str]:
         return [entry["kind"] for _, entry in sorted(self.entries.items())]
@@ -256,6 +282,10 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             with hub.lock:
                 hub.requests.append(("POST", self.path, len(body)))
                 hub.bodies.append(body)
+            if self.path == "/api/v1/match":
+                if not self.faulty(hub.match_faults):
+                    self.answer(*hub.match(body, self.headers))
+                return
             if self.faulty(hub.faults):
                 return
             raw = json.loads(body)

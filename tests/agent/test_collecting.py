@@ -7,7 +7,7 @@ import pytest
 from tocsin.agent.collecting import Collecting
 from tocsin.agent.health import HealthMeter
 from tocsin.agent.sensing import Senses
-from tocsin.model import Kind, NotScanned, Observation, StateSeen
+from tocsin.model import Fingerprints, Kind, MediaSeen, NotScanned, Observation, StateSeen
 
 
 @pytest.fixture
@@ -60,3 +60,43 @@ def test_steps_of_shedding(collecting):
     assert collecting.test.paced == [0, 2, 4, 0]
     assert collecting.test.loop.pictures
     assert not collecting._health.reading_off
+
+
+def test_steps_reach_every_sensor_that_can_do_with_less(collecting):
+    heard = []
+    collecting._senses = Senses(sheds=[heard.append])
+    for level in (1, 0):
+        collecting.shed(level)
+    assert heard == [1, 0]
+
+
+def test_what_the_open_sensors_have_to_say_goes_into_the_heartbeat(collecting):
+    assert collecting.degradations == ()
+    collecting._senses = Senses(degradations=[lambda: ("no-lists",), lambda: ()])
+    assert collecting.degradations == ("no-lists",)
+
+
+def test_a_file_that_failed_is_counted_and_stops_no_sensor(collecting, clock):
+    for reason in ("failed", "unreadable"):
+        body = NotScanned(reason, "x")
+        collecting.seen(Observation(id="o", kind=Kind.FILE, at=clock.now(), sensor="files", body=body))
+    assert not collecting.broken.is_set()
+    counts = collecting._health.beat().counts
+    assert counts == {"not-scanned-failed": 1, "not-scanned-unreadable": 1}
+
+
+def answer(clock):
+    body = MediaSeen(prints=Fingerprints(media="picture"), matches=(), place="file")
+    return Observation(id="o1", kind=Kind.FILE, at=clock.now(), sensor="files", body=body)
+
+
+def test_an_answer_is_done_with_when_the_loop_has_dealt_with_it(collecting, clock):
+    settled = []
+    collecting._media = SimpleNamespace(asking=SimpleNamespace(settled=settled.append))
+    collecting._loop.collecting = SimpleNamespace(is_set=lambda: False)
+    collecting.seen(answer(clock))
+    assert settled == []
+    collecting._loop.collecting = SimpleNamespace(is_set=lambda: True)
+    collecting.seen(state(clock, "session-away"))
+    collecting.seen(answer(clock))
+    assert settled == ["o1"]

@@ -43,3 +43,17 @@ def test_the_heartbeat_stays_within_reason(tmp_path):
 def test_no_setting_could_make_it_silent():
     names = " ".join(Config.__slots__)
     assert not any(word in names for word in ("silent", "hidden", "stealth", "notice", "quiet", "skip", "accept"))
+
+
+def test_an_enrolment_from_before_there_were_lists_is_read_and_lists_are_kept(tmp_path):
+    folders = Folders(tmp_path)
+    configs.save(folders, GOOD)
+    raw = json.loads(folders.config.read_text())
+    del raw["lists"]
+    folders.config.write_text(json.dumps(raw))
+    assert configs.load(folders).lists == ()
+    folders.config.write_text(json.dumps(raw | {"lists": ["/a/b"]}))
+    assert configs.load(folders).lists == ("/a/b",)
+    folders.config.write_text(json.dumps(raw | {"lists": "/a/b"}))
+    with pytest.raises(AgentError, match="damaged"):
+        configs.load(folders)

@@ -88,3 +88,17 @@ def test_a_disk_full_at_the_start_delays_the_ledger_only(tmp_path, entries, monk
     book.evidence_sent("e" * 64, 1)
     assert (book.rows()[0].count, book.rows()[0].evidence_bytes) == (3, 14)
     book.close()
+
+
+def test_fingerprints_that_were_compared_are_counted_though_the_hub_keeps_none(tmp_path, entries):
+    book = Ledger(tmp_path / "l.db")
+    book.asked(5, 500)
+    book._db.execute("pragma query_only=on")
+    book.asked(2, 20)
+    book._db.execute("pragma query_only=off")
+    book.asked(1, 10)
+    book.sent(entries(1, EntryKind.FINDING))
+    rows = {row.kind: row for row in book.rows()}
+    assert (rows["fingerprints"].count, rows["fingerprints"].bytes) == (8, 530)
+    assert rows["finding"].count == 1
+    book.close()

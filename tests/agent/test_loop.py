@@ -1,5 +1,7 @@
+import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -12,13 +14,18 @@ from tocsin.agent.health import HealthMeter
 from tocsin.agent.loop import Loop
 from tocsin.agent.standing import Standing
 from tocsin.agent.uplink import Uplink
-from tocsin.evidence.sealing import open_sealed
+from tocsin.detectors import KnownMedia
+from tocsin.evidence.sealing import open_sealed, pictures_of
 from tocsin.model import (
     Category,
     Finding,
+    Fingerprints,
     Kind,
     Line,
+    Match,
+    MediaSeen,
     Observation,
+    Print,
     Quote,
     Rect,
     Signal,
@@ -171,6 +178,79 @@ def test_no_word_from_the_screen_reaches_the_disk_or_the_wire_unsealed(setting, 
     assert len(hub.blobs) == 5
     assert here.blobs.waiting() == []
     assert all(CANARY.encode() not in body for body in hub.bodies)
+
+
+C11 = [{"number": "6", "condition": "C11", "text": "Not to keep listed pictures."}]
+LISTED = Match(list="Unit list", entry="17", by="pdq", distance=2, severity=5, scheme="industry", category="A1")
+
+
+def media_seen(clock, tmp_path, **more):
+    data = b"\xff\xd8\xff" + CANARY.encode()
+    path = tmp_path / f"{CANARY}.jpg"
+    path.write_bytes(data)
+    prints = Fingerprints(media="picture", sha256=hashlib.sha256(data).hexdigest(), prints=(Print("ab" * 32, 80),))
+    given = {"matches": (LISTED,), "place": "file", "name": str(path), "size": len(data)} | more
+    return Observation(
+        id="m1", kind=Kind.FILE, at=clock.now(), sensor="files", body=MediaSeen(prints=prints, **given), thread="folder"
+    )
+
+
+def test_known_media_is_told_by_entry_and_its_place_and_digests_are_sealed(setting, clock, tmp_path, identities):
+    here = setting(KnownMedia(), clauses=C11)
+    here.loop.see(media_seen(clock, tmp_path))
+    [body] = here.bodies("finding")
+    assert body["matches"] == [
+        {"list": "Unit list", "entry": "17", "by": "pdq", "distance": 2, "scheme": "industry", "category": "A1"}
+    ]
+    assert (body["detector"], body["category"], body["severity"]) == ("known-media", "known-media-match", 5)
+    assert body["verdicts"][0]["clause"] == "6"
+    assert CANARY not in json.dumps(body)
+    document = open_sealed(here.blobs.read(body["evidence"]["digest"]), [identities[0][0]])
+    assert document["media"]["name"].endswith(f"{CANARY}.jpg")
+    assert document["media"]["digests"]["sha256"]
+    assert document["pictures"] == []
+    assert body["evidence"]["kinds"] == ["text"]
+
+
+def test_a_pictures_bytes_are_sealed_only_where_the_order_allows_pictures(setting, clock, tmp_path, identities):
+    here = setting(KnownMedia(), clauses=C11, evidence=["text", "picture"])
+    here.loop.see(media_seen(clock, tmp_path))
+    [body] = here.bodies("finding")
+    assert body["evidence"]["kinds"] == ["picture", "text"]
+    document = open_sealed(here.blobs.read(body["evidence"]["digest"]), [identities[0][0]])
+    [(mime, data)] = pictures_of(document)
+    assert mime == "image/jpeg"
+    assert CANARY.encode() in data
+
+
+def test_a_file_that_is_gone_is_told_without_its_bytes(setting, clock, tmp_path):
+    here = setting(KnownMedia(), clauses=C11, evidence=["text", "picture"])
+    seen = media_seen(clock, tmp_path)
+    Path(seen.body.name).unlink()
+    here.loop.see(seen)
+    [body] = here.bodies("finding")
+    assert body["evidence"]["kinds"] == ["text"]
+    assert here.bodies("warning")[0]["what"] == "picture-failed FileNotFoundError"
+
+
+def test_without_a_clause_about_pictures_media_is_not_weighed(setting, clock, tmp_path):
+    here = setting(KnownMedia())
+    here.loop.see(media_seen(clock, tmp_path))
+    assert here.bodies("finding") == []
+
+
+def test_a_file_in_a_privileged_place_is_never_examined(setting, clock, tmp_path):
+    here = setting(KnownMedia(), clauses=C11)
+    here.loop.see(media_seen(clock, tmp_path, name="/home/a/Harker and Co Solicitors/a.jpg"))
+    here.loop.see(media_seen(clock, tmp_path, held="Harker and Co Solicitors/a.jpg"))
+    assert here.bodies("finding") == []
+
+
+def test_an_answer_is_no_look_at_the_screen(setting, clock, tmp_path):
+    here = setting(KnownMedia(), clauses=C11)
+    clock.move(100)
+    here.loop.see(media_seen(clock, tmp_path))
+    assert here.health.beat().last_evidence is None
 
 
 def test_a_detector_that_fails_is_a_warning_and_stops_no_other(setting, clock):

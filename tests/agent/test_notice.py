@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from tocsin import orders
 from tocsin.agent.config import Config
-from tocsin.agent.notice import Acceptances, words
+from tocsin.agent.notice import Acceptances, Section, words
 
 CONFIG = Config("https://hub.example:8420", "d", "k", "u", 15.0, "", (), "00", "laptop")
 
@@ -56,3 +57,33 @@ def test_acceptance_is_for_one_order(tmp_path):
     assert not held.has("one")
     (tmp_path / "a.json").write_text("{")
     assert not held.has("one")
+
+
+def test_what_is_done_with_pictures_and_files_is_said_where_a_clause_calls_for_it(signed_order):
+    plain = orders.verify(signed_order())
+    clauses = [{"number": "6", "condition": "C11", "text": "Not to keep listed pictures."}]
+    media = orders.verify(signed_order(clauses=clauses))
+    assert "fingerprints" not in words(plain, CONFIG).text()
+    text = words(media, CONFIG).text()
+    for needed in (
+        "Pictures and videos on the screen",
+        "in this account's folders",
+        "caches of its browsers",
+        "drives that are attached",
+        "those that were there before",
+        "never the pictures, go to https://hub.example:8420",
+        "No picture is kept.",
+        "What is on no list is not kept there.",
+    ):
+        assert needed in text, needed
+    own = words(media, replace(CONFIG, lists=("/lists/own",))).text()
+    assert "lists on this computer" in own
+
+
+def test_an_acceptance_does_not_hold_for_a_notice_that_says_more(signed_order):
+    signed = orders.verify(signed_order())
+    told = words(signed, CONFIG)
+    assert told.digest == words(signed, CONFIG).digest
+    more = replace(told, sections=(*told.sections, Section("What is watched", ("The garden.",))))
+    assert more.digest != told.digest
+    assert words(orders.verify(signed_order(id="EX-2")), CONFIG).digest != told.digest

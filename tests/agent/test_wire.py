@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 
 from tocsin.agent import wire
@@ -40,3 +42,11 @@ def test_a_certificate_is_shown_as_browsers_show_it(tls_files):
     assert shown.startswith("SHA256:")
     assert shown.count(":") == 32
     assert "loopback" not in wire.certificate_fingerprint("")
+
+
+def test_a_signature_over_a_body_names_its_digest(device_key):
+    headers = wire.signed_headers(device_key, "d", "/p", b"body")
+    signed = {"device": "d", "path": "/p", "nonce": headers["X-Tocsin-Nonce"]}
+    digest = hashlib.sha256(b"body").hexdigest()
+    assert verify_signature(device_key.public, headers["X-Tocsin-Signature"], canonical(signed | {"digest": digest}))
+    assert not verify_signature(device_key.public, headers["X-Tocsin-Signature"], canonical(signed))

@@ -51,6 +51,7 @@ class Ledger:
         self._open_db: sqlite3.Connection | None = None
         self._late: list[Entry] = []
         self._late_evidence: list[tuple[str, int]] = []
+        self._late_asked = (0, 0)
         if readonly:
             self._open_db = self._connect()
         else:
@@ -105,12 +106,18 @@ class Ledger:
     def asked(self, many: int, size: int) -> None:
         """Note that fingerprints were sent to be compared with lists; the hub keeps none that match nothing."""
         at = utc_text(datetime.now(UTC))
-        with self._lock, contextlib.suppress(sqlite3.Error, OSError), self._db:
-            self._db.execute(
-                """insert into asked values (?, ?, ?, ?, ?) on conflict (day) do update set n = n + excluded.n,
-                   bytes = bytes + excluded.bytes, last = excluded.last""",
-                (at[:10], many, size, at, at),
-            )
+        with self._lock:
+            many, size = many + self._late_asked[0], size + self._late_asked[1]
+            try:
+                with self._db:
+                    self._db.execute(
+                        """insert into asked values (?, ?, ?, ?, ?) on conflict (day) do update set n = n + excluded.n,
+                           bytes = bytes + excluded.bytes, last = excluded.last""",
+                        (at[:10], many, size, at, at),
+                    )
+                self._late_asked = (0, 0)
+            except (sqlite3.Error, OSError):
+                self._late_asked = (many, size)
 
     def rows(self) -> list[Row]:
         """Return the counts by kind; fingerprints that were compared are a kind of their own."""

@@ -164,12 +164,13 @@ def _media(signed: SignedOrder, config: Config) -> tuple[str, ...]:
 
 
 def _watched(signed: SignedOrder) -> tuple[str, ...]:
-    pictures = "picture" in signed.order.evidence
+    kept = "No picture is kept. " if looks_at_media(signed) else "No pictures. "
+    if "picture" in signed.order.evidence:
+        kept = "Pictures of the part of the screen concerned, where a clause allows. "
     return (
         "Text on the screen, titles of windows, which programs run, whether the computer is in use, locked or "
         "restarted. It is examined on this computer, only for signs that the clauses above call for.",
-        ("Pictures of the part of the screen concerned, where a clause allows. " if pictures else "No pictures. ")
-        + "Never: the keys you press, microphone, camera, location.",
+        kept + "Never: the keys you press, microphone, camera, location.",
     )
 
 

@@ -82,7 +82,8 @@ class FileSensor:
                     yield from self._remount()
                 if self._lost or self._watch.overflows != self._overflows:
                     yield from self._catch_up(caught_up - _MARGIN_S)
-                caught_up = moment
+                if not self._lost:
+                    caught_up = moment
                 self._poll()
                 self._hand_out()
                 yield from self._told()
@@ -169,10 +170,15 @@ class FileSensor:
                 self._missed.put(missed)
 
     def _catch_up(self, since: float) -> Iterator[Observation]:
-        """Look through everything for what changed while news were lost, and say that they were."""
+        """Look through everything for what changed while news were lost, no faster than it is examined; say it."""
         self._overflows, self._lost = self._watch.overflows, False
         yield self._observed(NotScanned("overflow", "More files changed at once than could be followed."))
-        self._note(self._watch.all_changed_since(since))
+        for path in self._watch.all_changed_since(since):
+            while len(self._due) >= _MOST_DUE and not self._closed.wait(0.02):
+                self._hand_out()
+            if self._closed.is_set():
+                return
+            self._note(iter((path,)))
 
     def _remount(self) -> Iterator[Observation]:
         """Follow drives that came, and let go of those that went."""
@@ -194,7 +200,7 @@ class FileSensor:
         self._polled = now
         for folder, last in list(self._watch.unwatched.items()):
             moment = int(time.time())
-            self._note(self._watch.changed_since(folder, last - _MARGIN_S))
+            self._note(self._watch.look_through(folder, last - _MARGIN_S))
             if folder in self._watch.unwatched:
                 self._watch.unwatched[folder] = moment
 

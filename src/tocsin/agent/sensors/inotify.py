@@ -87,11 +87,15 @@ class TreeWatch:
         with contextlib.suppress(OSError):
             os.write(self._wake_in, b"x")
 
-    def changed_since(self, folder: str, moment: float) -> Iterator[str]:
-        """Yield the files of one folder that changed after ``moment`` (seconds, Unix); told by change time."""
+    def look_through(self, folder: str, moment: float) -> Iterator[str]:
+        """Yield the files of an unwatched folder that changed after ``moment`` (seconds, Unix; told by change time),
+        and those in folders that are new in it."""
         for entry in _listed(folder):
             with contextlib.suppress(OSError):
-                if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_ctime >= moment:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.path not in self._wds and entry.path not in self.unwatched:
+                        yield from self._watch(entry.path)
+                elif entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_ctime >= moment:
                     yield entry.path
 
     def all_changed_since(self, moment: float) -> Iterator[str]:

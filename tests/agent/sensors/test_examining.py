@@ -1,0 +1,131 @@
+import io
+import os
+import zipfile
+
+import pytest
+
+from tocsin.agent.sensors import examining
+from tocsin.agent.sensors.examining import Found, examine, kept, recalled
+from tocsin.agent.sensors.seen_files import FileKey
+from tocsin.model import Fingerprints, Frame, Print
+
+JPEG = b"\xff\xd8\xff\xe0 a picture"
+
+
+def never(_key):
+    return None
+
+
+@pytest.fixture
+def hasher(files):
+    return files.hasher
+
+
+def test_a_picture_gives_fingerprints_whatever_its_name(tmp_path, hasher):
+    path = tmp_path / "letter.txt"
+    path.write_bytes(JPEG)
+    looked = examine(str(path), hasher, never)
+    assert looked.media
+    assert [(one.size, one.held) for one in looked.found] == [(len(JPEG), "")]
+    assert looked.key == FileKey.of(path.stat())
+
+
+def test_other_files_are_not_examined(tmp_path, hasher):
+    for name, data in (("a.jpg", b"plain words"), ("b", b""), ("c.pdf", b"%PDF-1.7")):
+        (tmp_path / name).write_bytes(data)
+        looked = examine(str(tmp_path / name), hasher, never)
+        assert not looked.media
+        assert not looked.found + looked.missed
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "a.jpg")
+    for name in ("pipe", "link"):
+        assert not examine(str(tmp_path / name), hasher, never).media
+    assert hasher.hashed == 0
+
+
+def test_archives_are_looked_into(tmp_path, hasher):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("in/a.jpg", JPEG)
+        archive.writestr("in/b.jpg", b"bad")
+    path = tmp_path / "a.zip"
+    path.write_bytes(out.getvalue())
+    looked = examine(str(path), hasher, never)
+    assert [one.held for one in looked.found] == ["in/a.jpg"]
+    assert [one.reason for one in looked.missed] == ["unreadable"]
+
+
+def test_what_cannot_be_examined_says_why(tmp_path, hasher):
+    for name, data, reason in (
+        ("damaged", JPEG + b"bad", "unreadable"),
+        ("a.svg", b"<svg xmlns='x'></svg>", "unsupported"),
+        ("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(30), "unsupported"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        [missed] = examine(str(tmp_path / name), hasher, never).missed
+        assert missed.reason == reason
+        assert missed.detail.endswith(".")
+    assert examine(str(tmp_path / "gone"), hasher, never).missed == [examining.GONE]
+    if os.getuid():
+        (tmp_path / "damaged").chmod(0)
+        assert examine(str(tmp_path / "damaged"), hasher, never).missed[0].reason == "unreadable"
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again_and_given_up_at_last(tmp_path, hasher):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(JPEG)
+    real, changes = hasher.fingerprint, [1]
+
+    def changing(source):
+        if changes:
+            changes.pop()
+            path.write_bytes(JPEG + b"more")
+        return real(source)
+
+    hasher.fingerprint = changing
+    looked = examine(str(path), hasher, never)
+    assert looked.found[0].size == len(JPEG) + 4
+    changes += [1] * 20
+    sizes = iter(range(100))
+    hasher.fingerprint = lambda source: (path.write_bytes(JPEG + bytes(next(sizes) + 9)), real(source))[1]
+    looked = examine(str(path), hasher, never)
+    assert looked.found == []
+    assert [one.reason for one in looked.missed] == ["changing"]
+
+
+def test_a_file_that_vanishes_while_it_is_opened(tmp_path, hasher, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(JPEG)
+    looked = examine(str(path), hasher, lambda _key: path.unlink())
+    assert [one.reason for one in looked.missed] == ["vanished"]
+
+
+def test_a_file_known_is_not_read_and_one_whose_lists_changed_is_asked_from_memory(tmp_path, hasher):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(JPEG)
+    assert examine(str(path), hasher, lambda _key: []).known
+    before = [Found(Fingerprints(media="picture"), 3)]
+    looked = examine(str(path), hasher, lambda _key: before)
+    assert looked.found == before
+    assert not looked.known
+    assert hasher.hashed == 0
+
+
+def test_fingerprints_are_kept_and_recalled():
+    prints = Fingerprints(media="video", md5="0" * 32, prints=(Print("ab", 3, turn=2),), frames=(Frame(1.0, "cd", 5),))
+    found = [Found(prints, 5, "x\udcff")]
+    assert recalled(kept(found)) == found
+    assert kept([Found(Fingerprints(media="video", windows=("ab" * 1000,) * 200), 1)]) == ""
+    assert recalled("nonsense") == []
+    assert recalled("") == []
+
+
+def test_a_large_file_is_handed_over_by_its_path(tmp_path, hasher, monkeypatch):
+    monkeypatch.setattr(examining, "LARGEST_READ", 4)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(JPEG)
+    given = []
+    real = hasher.fingerprint
+    hasher.fingerprint = lambda source: (given.append(source), real(source))[1]
+    assert examine(str(path), hasher, never).found
+    assert given == [path]
