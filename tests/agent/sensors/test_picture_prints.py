@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tocsin.agent.sensors.picture_prints import fill_corners, print_of
+from tocsin.agent.sensors.picture_prints import fill_corners, prints_of
 from tocsin.media import pdq
 
 
@@ -26,7 +26,7 @@ def rounded(rgb, radius, ground):
 def test_a_scaled_picture_with_round_corners_keeps_its_hash(photo, size, ground):
     original = np.ascontiguousarray(photo(800, 600)[:, :, ::-1])
     shown = np.asarray(Image.fromarray(original).resize(size, Image.Resampling.BILINEAR))
-    made = print_of(rounded(shown, 10, ground))
+    made = prints_of(rounded(shown, 10, ground))[0]
     assert made.path == "screen"
     assert made.quality >= 50
     assert bits(made.hex, pdq.hash_array(original).hex) <= 24
@@ -48,4 +48,12 @@ def test_the_pixels_given_are_not_written_to(photo):
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 500), (5, 5), (64, 64)])
 def test_odd_shapes_are_hashed_without_a_word(shape):
-    assert len(print_of(np.zeros((*shape, 3), np.uint8)).hex) == 64
+    assert [len(made.hex) for made in prints_of(np.zeros((*shape, 3), np.uint8))] == [64]
+
+
+def test_a_small_picture_is_hashed_as_it_is_too_when_asked_for(photo):
+    thumbnail = np.ascontiguousarray(photo(160, 120)[:, :, ::-1])
+    enlarged, plain = prints_of(thumbnail, both=True)
+    assert plain.hex == pdq.hash_array(thumbnail).hex
+    assert enlarged.hex != plain.hex
+    assert len(prints_of(np.ascontiguousarray(photo(500, 300)), both=True)) == 1

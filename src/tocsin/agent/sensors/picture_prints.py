@@ -20,13 +20,17 @@ ENLARGED = 512
 _CORNER = 32
 
 
-def print_of(rgb: Pixels) -> Print:
-    """Hash a crop of the screen (height x width x 3)."""
+def prints_of(rgb: Pixels, both: bool = False) -> list[Print]:
+    """Hash a crop of the screen (height x width x 3); with ``both``, an enlarged one also as it is."""
     filled = fill_corners(rgb)
-    if max(filled.shape[:2]) < SMALL:
-        image = Image.fromarray(filled).resize((ENLARGED, ENLARGED), Image.Resampling.BILINEAR)
-        filled = np.asarray(image)
-    made = pdq.hash_array(filled)
+    if max(filled.shape[:2]) >= SMALL:
+        return [_print(filled)]
+    enlarged = Image.fromarray(filled).resize((ENLARGED, ENLARGED), Image.Resampling.BILINEAR)
+    return [_print(np.asarray(enlarged)), *([_print(filled)] if both else [])]
+
+
+def _print(rgb: Pixels) -> Print:
+    made = pdq.hash_array(rgb)
     return Print(made.hex, made.quality, path="screen")
 
 

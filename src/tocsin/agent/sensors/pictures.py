@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from tocsin.agent.sensors.picture_edges import BLOCK, Found, Grain, find_pictures, rough_places
 from tocsin.agent.sensors.picture_places import Places
-from tocsin.agent.sensors.picture_prints import print_of
+from tocsin.agent.sensors.picture_prints import prints_of
 from tocsin.agent.sensors.regions import clip, grow
 from tocsin.agent.sensors.stacking import Window, covered, owners
 from tocsin.agent.sensors.visible import thread_of
@@ -112,10 +112,15 @@ class PictureSensor:
             self._thread.start()
 
     def pace(self, level: int) -> None:
-        """Look only at level 0: pictures are the first thing that is shed."""
+        """Look only at level 0: pictures are the first thing that is shed. Afterwards all that stands is looked at."""
         with self._ready:
-            self._off = level > 0
-            self._places.clear()
+            was, self._off = self._off, level > 0
+            if self._off:
+                self._places.clear()
+            elif was:
+                size = self._screen.size()
+                self._places.changed([Rect(0, 0, *size)], size, time.monotonic())
+                self._ready.notify()
 
     def close(self) -> None:
         """Stop looking and forget what was seen."""
@@ -205,17 +210,18 @@ class PictureSensor:
         self, pixels: Pixels, found: Found, bounds: Rect, owner: Window | None, seen_ns: int, moving: bool
     ) -> None:
         """Hash a picture's crops and ask of them, unless it was asked of already."""
-        now, digest = time.monotonic(), _digest(pixels, found.box)
+        thread = thread_of(owner.id, owner.app, owner.title) if owner is not None else thread_of(0, "", "")
+        now, digest = time.monotonic(), _digest(pixels, found.box, thread)
         if now - self._asked.get(digest, -FORGET_AFTER) < FORGET_AFTER:
             self._known += 1
             self._asked.move_to_end(digest)
             return
         prints: dict[str, Print] = {}
         for crop in found.crops:
-            made = print_of(pixels[crop.y : crop.bottom, crop.x : crop.right, 2::-1])
-            self._hashed += 1
-            if made.quality >= LEAST_QUALITY:
-                prints.setdefault(made.hex, made)
+            for made in prints_of(pixels[crop.y : crop.bottom, crop.x : crop.right, 2::-1], both=crop == found.box):
+                self._hashed += 1
+                if made.quality >= LEAST_QUALITY:
+                    prints.setdefault(made.hex, made)
         self._asked[digest] = now
         while len(self._asked) > REMEMBERED:
             self._asked.popitem(last=False)
@@ -224,36 +230,24 @@ class PictureSensor:
             return
         self._sent += 1
         fingerprints = Fingerprints(media="picture", prints=tuple(prints.values()))
-        self._ask(fingerprints, self._observation(pixels, found.box, bounds, owner, seen_ns, moving, fingerprints))
-
-    def _observation(
-        self,
-        pixels: Pixels,
-        crop: Rect,
-        bounds: Rect,
-        owner: Window | None,
-        seen_ns: int,
-        moving: bool,
-        fingerprints: Fingerprints,
-    ) -> Observation:
-        app, title, key = (owner.app, owner.title, owner.id) if owner is not None else ("", "", 0)
-        box = Rect(crop.x + bounds.x, crop.y + bounds.y, crop.w, crop.h)
+        crop, box = found.box, Rect(found.box.x + bounds.x, found.box.y + bounds.y, found.box.w, found.box.h)
         rgb = pixels[crop.y : crop.bottom, crop.x : crop.right, 2::-1].tobytes()
-        return Observation(
+        seen = Observation(
             id=secrets.token_hex(8),
             kind=Kind.FRAME if moving else Kind.PICTURE,
             at=self._clock.now(),
             sensor=self.name,
             body=MediaSeen(prints=fingerprints, matches=(), place="screen", box=box, pixels=rgb),
-            app=app,
-            title=title,
-            thread=thread_of(key, app, title),
+            app=owner.app if owner is not None else "",
+            title=owner.title if owner is not None else "",
+            thread=thread,
             seen_ns=seen_ns,
         )
+        self._ask(fingerprints, seen)
 
 
-def _digest(pixels: Pixels, box: Rect) -> bytes:
-    """Name a picture by a sixth of its pixels: enough to know it again, cheap enough for every look."""
+def _digest(pixels: Pixels, box: Rect, thread: str) -> bytes:
+    """Name a picture in a thread by a sixth of its pixels: enough to know it again, cheap enough for every look."""
     part = pixels[box.y : box.bottom : 2, box.x : box.right : 3, :3]
-    size = box.w.to_bytes(4, "big") + box.h.to_bytes(4, "big")
-    return hashlib.blake2b(np.ascontiguousarray(part).data, digest_size=16, key=size).digest()
+    key = f"{box.w} {box.h} {thread}".encode()
+    return hashlib.blake2b(np.ascontiguousarray(part).data, digest_size=16, key=key).digest()
