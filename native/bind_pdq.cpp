@@ -17,7 +17,7 @@ namespace pdq = tocsin::pdq;
 namespace {
 
 using Pixels = nb::ndarray<const std::uint8_t, nb::device::cpu>;
-using Answer = std::tuple<nb::bytes, int, bool>;   // 32 bytes, quality, whether the reference's order was needed
+using Answer = std::tuple<nb::bytes, int, bool, float>;   // 32 bytes, quality, whether done again, margin
 
 pdq::Picture view(const Pixels &array) {
     constexpr std::size_t kMost = std::size_t{1} << 28;   // a side; rows of 4 channels still count in an int
@@ -42,7 +42,7 @@ pdq::Picture view_scaled(const Pixels &array, int height, int width, int factor)
 }
 
 Answer answer(const pdq::Hash &hash) {
-    return {nb::bytes(reinterpret_cast<const char *>(hash.bits.data()), hash.bits.size()), hash.quality, hash.again};
+    return {nb::bytes(reinterpret_cast<const char *>(hash.bits.data()), hash.bits.size()), hash.quality, hash.again, hash.margin};
 }
 
 template <std::size_t N> std::vector<Answer> answers(const std::array<pdq::Hash, N> &hashes) {
@@ -71,7 +71,7 @@ void bind_pdq(nb::module_ &m) {
             const pdq::Picture picture = view(pixels);
             return answer(unlocked([&] { return pdq::hash(picture); }));
         },
-        "pixels"_a, "PDQ of luma, RGB or RGBA pixels: (32 bytes, quality, whether the reference's order was needed).");
+        "pixels"_a, "PDQ of luma, RGB or RGBA pixels: (32 bytes, quality, whether the reference's order was needed, margin).");
     m.def(
         "pdq_turns",
         [](const Pixels &pixels) {

@@ -90,6 +90,18 @@ int quality_of(const Small &small, float slack, bool &sure) {
     return quality(sum);
 }
 
+// How far from the threshold all but the ten nearest coefficients lie: a disturbance of less moves at most ten bits.
+float margin_of(const Coefficients &b) {
+    constexpr std::ptrdiff_t kMayMove = 10;
+    Coefficients sorted = b;
+    const auto middle = sorted.begin() + 128;
+    std::nth_element(sorted.begin(), middle, sorted.end());
+    const float threshold = (*middle + *std::max_element(sorted.begin(), middle)) / 2;
+    for (float &at : sorted) at = std::fabs(at - threshold);
+    std::nth_element(sorted.begin(), sorted.begin() + kMayMove, sorted.end());
+    return sorted[kMayMove];
+}
+
 // Bits of the coefficients above the lower median, and whether all stay on their side if each moves by `drift` times
 // its own slack.
 std::array<std::uint8_t, 32> bits_of(const Coefficients &b, bool transposed, float drift, bool &sure) {
@@ -134,7 +146,9 @@ Hash finish(const Small &small, bool transposed, float drift, bool &sure) {
     Hash out;
     bool bits_sure, quality_sure;
     out.quality = quality_of(small, kDriftStep * drift * 100.0f / 255.0f, quality_sure);
-    out.bits = bits_of(transform(small), transposed, drift, bits_sure);
+    const Coefficients coefficients = transform(small);
+    out.bits = bits_of(coefficients, transposed, drift, bits_sure);
+    out.margin = margin_of(coefficients);
     sure = bits_sure && quality_sure;
     return out;
 }

@@ -17,6 +17,7 @@ struct Hash {
     std::array<std::uint8_t, 32> bits{};   // most significant first
     int quality = 0;
     bool again = false;                    // hashed in the reference's order
+    float margin = 0.0f;                   // all coefficients but ten lie at least so far from the threshold
 };
 
 // What stands between pixels and bits; for tests and measurements.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 _Bytes = npt.NDArray[np.uint8]
 _Ids = npt.NDArray[np.int64]
 _Shape = tuple[int, int, int, bool, int]
-_Pdq = tuple[bytes, int, bool]
+_Pdq = tuple[bytes, int, bool, float]
 
 def cpu() -> str: ...
 def use_portable(yes: bool) -> None: ...

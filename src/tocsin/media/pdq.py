@@ -146,7 +146,7 @@ def _from_jpeg(data: bytes, fast: bool, *, turned: bool) -> tuple[list[PdqHash],
     return turns(pixels) if turned else [hash_array(pixels)], FULL
 
 
-def _hash(found: tuple[bytes, int, bool]) -> PdqHash:
+def _hash(found: tuple[bytes, int, bool, float]) -> PdqHash:
     return PdqHash(found[0], found[1])
 
 
