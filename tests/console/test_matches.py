@@ -20,6 +20,12 @@ def test_a_title_names_the_list_and_how_many() -> None:
     )
 
 
+def test_a_picture_that_was_saved_too_is_still_one_picture() -> None:
+    both = match("sha256", 0) | {"also": [{"by": "pdq", "distance": 6}]}
+    assert matches.counted([both]) == "1 picture"
+    assert matches.shown(both).how == "by SHA-256, and by PDQ at distance 6 of 256"
+
+
 @pytest.mark.parametrize(
     ("by", "distance", "how", "means"),
     [

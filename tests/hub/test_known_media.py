@@ -20,8 +20,12 @@ def test_an_entry_is_named_once_in_its_surest_form() -> None:
         [match("e1"), match("e2")], [match("e1", by="sha1", distance=0), match("e2", by="window")]
     )
     assert [(m["entry"], m["by"]) for m in merged] == [("e1", "sha1"), ("e2", "pdq")]
+    assert merged[0]["also"] == [{"by": "pdq", "distance": 8}]
+    again = known_media.merge(merged, [match("e1", distance=2), match("e1", by="md5", distance=0)])
+    assert again[0]["by"] == "sha1"
+    assert again[0]["also"] == [{"by": "md5", "distance": 0}, {"by": "pdq", "distance": 2}]
     nearer = known_media.merge([match(distance=20)], [match(distance=4)])
-    assert nearer[0]["distance"] == 4
+    assert nearer[0] == match(distance=4)
 
 
 def test_a_flood_is_bounded() -> None:

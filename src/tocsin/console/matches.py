@@ -38,6 +38,8 @@ def shown(match: Mapping[str, Any], meaning: str = "") -> Shown:
     """Return a match in words; ``meaning`` is what the category's scheme says of it."""
     by, distance = str(match["by"]), int(match["distance"])
     how, means = _how(by, distance)
+    for way in match.get("also") or ():
+        how += f", and {_how(str(way['by']), int(way['distance']))[0]}"
     scheme = str(match.get("scheme") or "")
     category = str(match.get("category") or "")
     named = f"{category} ({scheme})" if category and scheme else category
@@ -54,9 +56,16 @@ def title(category: str, matches: Sequence[Mapping[str, Any]]) -> str:
 
 def counted(matches: Iterable[Mapping[str, Any]]) -> str:
     """Return how many pictures, videos and files these are: "2 pictures and 1 file"."""
-    kinds = Counter(_KINDS.get(str(match["by"]), "file") for match in matches)
+    kinds = Counter(_kind(match) for match in matches)
     parts = [f"{n} {kind if n == 1 else kind + 's'}" for kind in ("picture", "video", "file") if (n := kinds[kind])]
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
+
+
+def _kind(match: Mapping[str, Any]) -> str:
+    """Return what an entry was found as: a digest alone tells only that it is a file."""
+    ways = [match, *(match.get("also") or ())]
+    kinds = [_KINDS[str(way["by"])] for way in ways if str(way["by"]) in _KINDS]
+    return kinds[0] if kinds else "file"
 
 
 def _how(by: str, distance: int) -> tuple[str, str]:

@@ -22,13 +22,27 @@ def group(device_id: str, matches: Sequence[Mapping[str, Any]]) -> str:
 
 
 def merge(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return each entry of each list once, in the order first seen, with the surest way in which it was found."""
+    """Return each entry of each list once, in the order first seen, with the surest way in which it was found.
+
+    ``also`` names the other ways in which it was found, each with its least distance.
+    """
     kept: dict[tuple[str, str], dict[str, Any]] = {}
     for match in (*old, *new):
         key = (match["list"], match["entry"])
-        if key not in kept or _rank(match) < _rank(kept[key]):
-            kept[key] = dict(match)
+        kept[key] = _joined(kept[key], match) if key in kept else dict(match)
     return list(kept.values())[:MOST_KEPT]
+
+
+def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return two findings of one entry as one."""
+    best = min(one, other, key=_rank)
+    ways: dict[str, dict[str, Any]] = {}
+    for way in sorted((one, other, *one.get("also", ()), *other.get("also", ())), key=_rank):
+        ways.setdefault(way["by"], {"by": way["by"], "distance": way["distance"]})
+    ways.pop(best["by"])
+    return {name: value for name, value in best.items() if name != "also"} | (
+        {"also": [*ways.values()]} if ways else {}
+    )
 
 
 def shared(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> bool:

@@ -48,7 +48,7 @@ export function facts(media) {
     rows.push(["On list", `${words(match?.list, 200)}, entry ${words(match?.entry, 200)}, by ${by}${far}`, false]);
   }
   for (const [key, name] of DIGESTS) if (HEX.test(media.digests?.[key] ?? "")) rows.push([name, media.digests[key], true]);
-  for (const print of list(media.prints).slice(0, 4)) {
+  for (const print of list(media.prints).slice(0, 2)) {
     if (!HEX.test(print?.pdq ?? "")) continue;
     rows.push(["PDQ", print.pdq, true]);
     const made = [`quality ${whole(print.quality) ?? "?"} of 100`, MADE[print.path], print.stripped === true && "without its border", print.turn > 0 && "turned or mirrored"];
