@@ -1,10 +1,12 @@
 """Small videos made in memory, and the reference's samples where they are present."""
 
+import importlib.util
 import tempfile
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -97,3 +99,14 @@ def clip(make_video: Callable[..., bytes], scenery: Callable[..., np.ndarray]) -
     """Four seconds at 25 frames a second, a keyframe each second, B-frames between; two scenes."""
     pictures = [scenery(1 if n < 50 else 2, n) for n in range(100)]
     return make_video(pictures, fps=25, gop=25, options={"preset": "fast", "bf": "3", "x264-params": "scenecut=0"})
+
+
+@pytest.fixture(scope="session")
+def odd() -> ModuleType:
+    """The makers of hostile and odd pictures in ``pictures.py``."""
+    spec = importlib.util.spec_from_file_location("odd_pictures", Path(__file__).with_name("pictures.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -47,18 +47,17 @@ def isolate() -> list[str]:
     return _try("network", lambda: _check(_libc().unshare(spaces)))
 
 
-def confine(memory: int, *, threads: bool = False) -> list[str]:
+def confine(memory: int) -> list[str]:
     """Give up all other rights, for good. Return what this system did not let us give up.
 
-    ``memory`` is how many bytes may be mapped beyond those mapped now. ``threads`` allows threads (video decoders).
+    ``memory`` is how many bytes may be mapped beyond those mapped now. Threads remain (libheif needs one), so it is the
+    filter of system calls that refuses new processes: the limit on processes counts threads too.
     """
     missing = _try("user", _become_nobody)
     missing += _try("memory", lambda: _limit(resource.RLIMIT_AS, _mapped() + memory))
     missing += _try("files", lambda: _limit(resource.RLIMIT_FSIZE, 0))
     missing += _try("descriptors", lambda: _limit(resource.RLIMIT_NOFILE, 16))
     missing += _try("core", lambda: _limit(resource.RLIMIT_CORE, 0))
-    if not threads:
-        missing += _try("processes", lambda: _limit(resource.RLIMIT_NPROC, 0))
     if not LINUX:
         return [*missing, "privileges", "landlock", "system-calls"]
     missing += _try("privileges", lambda: _prctl(_NO_NEW_PRIVS, 1))

@@ -53,9 +53,10 @@ class Decoded:
     """A decoded picture.
 
     ``rgb`` is (height, width, 3), contiguous, as stored: EXIF orientation is not applied, because shared lists are
-    hashed without it; ``turn`` is the number (0 to 7, the reference's order of orientations) that brings it upright.
-    ``white`` is the picture laid on white where it has transparency, else None. ``whole`` is the share of its rows
-    that could be read, 1.0 unless the file ends early. ``stills`` is how many pictures the file holds.
+    hashed without it (a TIFF's is, as by the reference's reader); ``turn`` is the number (0 to 7, the reference's order
+    of orientations) that brings it upright. ``white`` is the picture laid on white where it has transparency, else
+    None. ``whole`` is the share of its rows that could be read, 1.0 unless the file ends early. ``stills`` is how many
+    pictures the file holds.
     """
 
     rgb: Pixels
@@ -99,6 +100,7 @@ def further(data: bytes, *, limit_pixels: int = LIMIT_PIXELS) -> Iterator[tuple[
         at = 0.0
         for number in range(1, _stills(picture)):
             try:
+                picture.load()  # before it, WebP does not tell how long a frame lasts
                 at += float(picture.info.get("duration", 0) or 0) / 1000
                 picture.seek(number)
                 _refuse(picture.size, limit_pixels)

@@ -31,7 +31,7 @@ def main() -> None:
         missing = confinement.isolate()
         _load(settings)
         os.chdir("/")
-        missing += confinement.confine(settings["memory"], threads=settings["frames"])
+        missing += confinement.confine(settings["memory"])
     except Exception as error:
         messages.send(sock, {"error": f"{type(error).__name__}: {error}"})
         return
@@ -53,6 +53,7 @@ def _load(settings: dict[str, Any]) -> None:
     import encodings.cp437  # noqa: F401 (names in zip archives)
 
     import numpy as np
+    import pi_heif
     from PIL import AvifImagePlugin, Image
 
     from tocsin.media import archives
@@ -61,6 +62,7 @@ def _load(settings: dict[str, Any]) -> None:
     Image.init()
     Image.MAX_IMAGE_PIXELS = settings["pixels"] // 2
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    pi_heif.options.DECODE_THREADS = 1
     pixels = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)
     options = Options(turns=True, windows=settings["windows"])
     if settings["windows"]:
