@@ -103,11 +103,14 @@ def add(
 
     if not (sources or more):
         raise click.UsageError("name the files to add with --from FILE.")
-    how = _how(columns, sixty_four)
     try:
+        key = key_of(key_file)
+        kinds = lists.HashList.open(folder, key).view.kinds()
+        only = next((kind for kind in ("pdq", "sha256") if kinds & {"pdq", "sha256"} == {kind}), "")
+        how = _how(columns, sixty_four or only)
         with ExitStack() as stack, _progress("Reading", (*sources, *more), as_json) as tell:
             rows = _sources((*sources, *more), how, windows, stack, tell.at)
-            report = lists.add(folder, rows, key_of(key_file), tell.rows, tell.stage)
+            report = lists.add(folder, rows, key, tell.rows, tell.stage)
     except (lists.ListError, OSError) as error:
         raise Failure(error) from error
     _report(report, folder, as_json)

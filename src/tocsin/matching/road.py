@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tocsin.matching.lists.entry import DIGESTS, ListError
+from tocsin.matching.lists.entry import DIGESTS, LENGTHS, ListError
 from tocsin.matching.lists.folder import MANIFEST
 from tocsin.matching.lists.hash_list import HashList
 from tocsin.matching.lists.schemes import severity_of
@@ -250,7 +250,7 @@ class _Question:
         for kind in DIGESTS:
             if kind not in self._kinds:
                 continue
-            asked = [(n, digest) for n, item in enumerate(self._batch) if (digest := _bytes(getattr(item, kind)))]
+            asked = [(n, digest) for n, item in enumerate(self._batch) if (digest := _bytes(getattr(item, kind), kind))]
             for number, _ in asked:
                 self._found[number].compared.add(kind)
             for query, place in self._view.find(kind, [digest for _, digest in asked]):
@@ -267,7 +267,7 @@ class _Question:
             self._found[number].low_quality += len(prints) - len(usable)
             frames = [(one.hex, 0, False) for one in item.frames[:_MOST_FRAMES] if one.quality >= least]
             for text, turn, stripped in usable + frames:
-                if code := _bytes(text):
+                if code := _bytes(text, "pdq"):
                     owners.append((number, turn, stripped))
                     codes.append(code)
             if usable or frames:
@@ -292,7 +292,8 @@ class _Question:
 
         terms = self._view.terms
         for number, item in enumerate(self._batch):
-            frames = [one for one in item.frames[:_MOST_FRAMES] if one.quality >= terms.min_quality]
+            usable = (one for one in item.frames[:_MOST_FRAMES] if one.quality >= terms.min_quality)
+            frames = [one for one in usable if _bytes(one.hex, "pdq")]
             looks = [look for cut in (False, True) if (look := [one for one in frames if one.stripped is cut])]
             if looks:
                 self._found[number].compared.add("video")
@@ -306,7 +307,7 @@ class _Question:
 
     def _sharing(self, frames: Sequence[Frame]) -> dict[Place, int]:
         """Return the listed videos that share a frame with these, and the least distance of one."""
-        queries = np.frombuffer(b"".join(_bytes(one.hex) for one in frames), np.uint8).reshape(-1, 32)
+        queries = np.frombuffer(b"".join(_bytes(one.hex, "pdq") for one in frames), np.uint8).reshape(-1, 32)
         near = self._view.near("frames", queries, self._radius)
         nearest: dict[Place, int] = {}
         for place, distance in zip(near.places, near.distance.tolist(), strict=True):
@@ -315,10 +316,10 @@ class _Question:
 
     def _windows(self) -> None:
         """The crop-tolerant signal: several windows must be found, and stand to each other as in the listed picture."""
-        from tocsin.media.windows import AGREEING, RADIUS, SIZE, agreement
+        from tocsin.media.windows import AGREEING, RADIUS, agreement
 
         for number, item in enumerate(self._batch):
-            codes = [code for text in item.windows if len(code := _bytes(text)) == SIZE]
+            codes = [code for text in item.windows if (code := _bytes(text, "window"))]
             if not codes:
                 continue
             self._found[number].compared.add("window")
@@ -336,7 +337,7 @@ class _Question:
 
     def _opaque(self) -> None:
         for number, item in enumerate(self._batch):
-            if value := _bytes(getattr(item, "photodna", "")):
+            if value := _bytes(item.photodna, "photodna"):
                 self._found[number].compared.add("photodna")
                 for place, distance in self._view.opaque(value):
                     self._keep(number, place, "photodna", distance)
@@ -367,9 +368,10 @@ def _pairs(codes: Sequence[bytes], listed: Sequence[bytes], radius: int) -> list
     return [(int(mine), listed[other]) for mine, other in near[order]]
 
 
-def _bytes(text: str) -> bytes:
-    """Return the bytes of hex, or none where it is not hex."""
+def _bytes(text: str, kind: str) -> bytes:
+    """Return the bytes of a hash in hex, or none where it is no hash of this kind."""
     try:
-        return bytes.fromhex(text)
+        value = bytes.fromhex(text)
     except ValueError:
         return b""
+    return value if len(value) == LENGTHS[kind] else b""

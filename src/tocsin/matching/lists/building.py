@@ -65,7 +65,10 @@ def write_part(
         rows, hashes = _taken(collected.hashes(kind), resolved, kind)
         counts[kind] = len(rows)
         if kind in DIGESTS:
-            columns |= _prefixed(kind, DigestIndex.build(hashes, rows).columns())
+            index = DigestIndex.build(hashes, rows)
+            counts[kind] = len(index)
+            columns |= _prefixed(kind, index.columns())
+            del index
             continue
         columns |= {f"{kind}.row": rows, f"{kind}.hash": hashes}
         if kind == "pdq":

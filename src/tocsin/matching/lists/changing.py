@@ -109,7 +109,7 @@ def add(
     """Add sources to a list: durable on return, and seen by whoever has it open within a second. Raises ListError."""
     began = time.monotonic()
     with folders.changing(folder):
-        opened = HashList.open(folder, key)
+        opened, key = _opened(folder, key)
         state, report = _imported(folder, opened.view.state, sources, opened, progress, stage)
         if report.active or report.tombstones:
             _settle(folder, _tiered(folder, state, key, stage))
@@ -122,7 +122,7 @@ def add(
 def remove(folder: Path, wanted: Sequence[str], key: Key | None = None) -> int:
     """Withdraw every entry with one of these ids or hashes (hex) from a list; return how many. Raises ListError."""
     with folders.changing(folder):
-        opened = HashList.open(folder, key)
+        opened, key = _opened(folder, key)
         view = opened.view
         keys = {}
         for place in {place for text in wanted for place in view.named(text)}:
@@ -136,6 +136,13 @@ def remove(folder: Path, wanted: Sequence[str], key: Key | None = None) -> int:
         state, _ = _imported(folder, view.state, [("removed", rows)], opened)
         _settle(folder, _tiered(folder, state, key))
         return len(keys)
+
+
+def _opened(folder: Path, key: Key | None) -> tuple[HashList, Key | None]:
+    """Open a list to change it: what an earlier change left behind, cut short, is cleared away first."""
+    folders.sweep(folder, folders.read_state(folder))
+    opened = HashList.open(folder, key)
+    return opened, Key(opened.identities) if opened.identities else key
 
 
 def _settle(folder: Path, state: State) -> None:

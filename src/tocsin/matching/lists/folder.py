@@ -195,6 +195,7 @@ def sweep(folder: Path, state: State) -> None:
 @contextlib.contextmanager
 def changing(folder: Path) -> Iterator[None]:
     """Let one process at a time change a list, waiting a little. Raises ListError when another one takes long."""
+    read_terms(folder)
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(handle, folder)

@@ -3,7 +3,7 @@
 import codecs
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tocsin.matching.lists.entry import Rejected, shortened
 
@@ -38,7 +38,7 @@ def as_utf8(file: BinaryIO) -> BinaryIO:
     file.seek(mark)
     if encoding == "utf-8":
         return file
-    return _Recoded(io.TextIOWrapper(file, encoding=encoding, errors="replace", newline=""))  # type: ignore[return-value]
+    return io.BufferedReader(_Recoded(file, encoding))
 
 
 def lines_of(file: BinaryIO) -> Iterator[tuple[int, str] | Rejected]:
@@ -68,13 +68,22 @@ def _start(file: BinaryIO) -> tuple[str, int]:
 
 
 class _Recoded(io.RawIOBase):
-    """A text file read as UTF-8 bytes."""
+    """A file of another encoding read as UTF-8 bytes; the file itself stays open."""
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file, self._decoder = file, codecs.getincrementaldecoder(encoding)("replace")
+        self._held = b""
 
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        return self._text.read(-1 if size is None or size < 0 else max(1, size // 4)).encode("utf-8", "replace")
+    def readinto(self, buffer: Any, /) -> int:
+        while not self._held:
+            raw = self._file.read(65_536)
+            self._held = self._decoder.decode(raw, final=not raw).encode("utf-8", "replace")
+            if not raw:
+                break
+        taken = self._held[: len(buffer)]
+        self._held = self._held[len(taken) :]
+        buffer[: len(taken)] = taken
+        return len(taken)

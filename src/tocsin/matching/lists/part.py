@@ -161,7 +161,8 @@ class Part:
         """Return the rows whose id, or name made from the key, is ``name``."""
         found: set[int] = set()
         if len(name) == 16 and set(name) <= _HEX:
-            low, high = np.searchsorted(self.keys.prefix, [int(name, 16), int(name, 16) + 1])
+            wanted_key = np.uint64(int(name, 16))
+            low, high = (int(np.searchsorted(self.keys.prefix, wanted_key, side)) for side in ("left", "right"))
             found.update(row for row in self.keys.row[low:high].tolist() if not self.text(row)[0])
         wanted, end = name.encode("utf-8", "replace"), self.columns["text.end"]
         escaped = json.dumps(name, ensure_ascii=False)[1:-1].encode("utf-8", "replace")

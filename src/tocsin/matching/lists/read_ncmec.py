@@ -13,7 +13,7 @@ from defusedxml.ElementTree import iterparse
 
 from tocsin.matching.lists.entry import BadRow, Entry, Rejected, Status, keep_hash, read_date, shortened
 
-SCHEME = "https://hashsharing.ncmec.org/hashsharing/v2"
+_INDUSTRY = ("A1", "A2", "B1", "B2")
 _KINDS = {"md5": "md5", "sha1": "sha1", "sha256": "sha256", "pdna": "photodna", "pdq": "pdq"}
 _ENTRIES = {"image": False, "video": False, "deletedimage": True, "deletedvideo": True}
 
@@ -56,7 +56,7 @@ def _entry(number: int, element: Element, deleted: bool, video: bool) -> Entry |
             updated=read_date(_text(parts.get("timestamp"))),
             classification=_text(parts.get("classification")),
             category=_text(parts.get("classification")),
-            scheme="industry" if parts.get("classification") is not None else SCHEME,
+            scheme="industry" if _text(parts.get("classification")) in _INDUSTRY else "",
             source=_text(member),
         )
         kept: dict[str, object] = {"media": "video"} if video else {}

@@ -38,7 +38,7 @@ def format_of(head: bytes) -> str:
         return "ncmec" if "queryresult" in text[:4096].lower() else ""
     first, _, second = text.partition("\n")
     if text.startswith("{"):
-        return "jsonl" if _is_object(first) and (not second.strip() or second.lstrip().startswith("{")) else "vics"
+        return "jsonl" if _is_entry(first) and (not second.strip() or second.lstrip().startswith("{")) else "vics"
     if text.startswith("["):
         return "vpdq-json" if text[1:].lstrip().startswith('"') else "vics"
     if "\x00" in text[:4096]:
@@ -81,8 +81,10 @@ def _reader(kind: str, file: BinaryIO, path: Path, how: Reading) -> Iterator[Ent
     raise ListError(f"{path} is no list known here: CSV, plain text, VICS JSON, NCMEC XML or JSON Lines.")
 
 
-def _is_object(line: str) -> bool:
+def _is_entry(line: str) -> bool:
+    """Tell a line of JSON Lines from a whole VICS file that was written on one line."""
     try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
+        held = json.loads(line)
+    except (ValueError, RecursionError):
         return False
+    return isinstance(held, dict) and "value" not in {str(name).lower() for name in held}

@@ -53,7 +53,8 @@ def schemes() -> tuple[Scheme, ...]:
 @cache
 def scheme_of(name: str) -> Scheme | None:
     """Return the scheme that a list or an entry names, or None when the pack does not know it."""
-    return next((scheme for scheme in schemes() if name and scheme.is_named(name)), None)
+    found = [scheme for scheme in schemes() if name and scheme.is_named(name)]
+    return min(found, key=lambda scheme: scheme.prefix, default=None)
 
 
 def severity_of(scheme: str, code: str, own: Mapping[str, int], default: int) -> int:

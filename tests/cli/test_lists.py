@@ -1,0 +1,169 @@
+import hashlib
+import json
+import random
+import stat
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from tocsin.cli.lists import command
+from tocsin.evidence.sealing import key_file, new_identity
+
+M = [hashlib.md5(bytes([n])).hexdigest() for n in range(9)]
+
+
+def pdq(text):
+    return f"{sum(1 << place for place in random.Random(text).sample(range(256), 128)):064x}"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs ``tocsin lists ...`` in an empty folder and checks the exit code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOCSIN_LIST_PASSPHRASE", raising=False)
+
+    def go(*arguments, code=0, **more):
+        result = CliRunner().invoke(command, arguments, **more)
+        assert result.exit_code == code, result.output
+        return result
+
+    return go
+
+
+@pytest.fixture
+def source(tmp_path):
+    """hashes.csv with three good rows, a duplicate and a bad row."""
+    rows = "\n".join(f"{M[n]},{pdq(n)},{n},A{n % 2 + 1}" for n in range(3))
+    (tmp_path / "hashes.csv").write_text(f"MD5,Strange,ID,Class\n{rows}\n{M[0]},{pdq(0)},0,A1\nxyz,,7,\n")
+    return tmp_path / "hashes.csv"
+
+
+def build(run, *more):
+    return run("build", "agency", "--from", "hashes.csv", "--column", "pdq=Strange", "--out", "l", *more)
+
+
+def test_a_list_is_built_and_says_what_was_left_out(run, source):
+    result = build(run, "--scheme", "industry", "--category", "A2=3")
+    assert "3 entries" in result.stdout
+    assert "1 joined another row" in result.stdout
+    assert "row 6: md5: 3 digits where 32 are needed" in result.stderr
+    facts = json.loads(run("info", "l", "--json").stdout)
+    assert (facts["entries"], facts["kinds"], facts["scheme"]) == (3, {"md5": 3, "pdq": 3}, "industry")
+    shown = run("info", "l").stdout
+    assert "agency" in shown
+    assert not any(hash_ in shown for hash_ in M)
+
+
+def test_json_reports_of_an_import(run, source):
+    [line] = build(run, "--json").stdout.splitlines()
+    report = json.loads(line)
+    assert (report["active"], report["merged"], report["rejected"]) == (3, 1, 1)
+    assert report["first"][0]["number"] == 6
+
+
+def test_several_files_after_one_from(run, source, tmp_path):
+    (tmp_path / "more.txt").write_text(M[7])
+    run("build", "agency", "--from", "hashes.csv", "more.txt", "--column", "pdq=Strange", "--out", "l")
+    assert json.loads(run("info", "l", "--json").stdout)["entries"] == 4
+
+
+def test_adding_removing_verifying(run, source, tmp_path):
+    build(run)
+    (tmp_path / "new.txt").write_text(f"{M[8]}\n")
+    assert "1 entry" in run("add", "l", "--from", "new.txt").stdout
+    assert "Withdrew 2 entries" in run("remove", "l", M[8], "1").stdout
+    assert "nothing was changed" in run("remove", "l", "1", code=2).stderr
+    assert "older than what the list says" in run("add", "l", "--from", "new.txt").stdout
+    assert json.loads(run("info", "l", "--json").stdout)["entries"] == 2
+    assert "is whole" in run("verify", "l").stdout
+    [part, *_] = sorted((tmp_path / "l").glob("part-*.cols"))
+    part.write_bytes(part.read_bytes()[:-1])
+    assert "part-" in run("verify", "l", code=2).stderr
+
+
+def test_bare_hashes_added_to_a_list_of_pdq_are_pdq(run, tmp_path):
+    (tmp_path / "a.txt").write_text(pdq("a"))
+    run("build", "x", "--from", "a.txt", "--hash", "pdq", "--out", "l")
+    (tmp_path / "b.txt").write_text("ab" * 32)
+    run("add", "l", "--from", "b.txt")
+    assert json.loads(run("info", "l", "--json").stdout)["kinds"] == {"pdq": 2}
+
+
+def test_an_export_is_asked_for_and_only_for_its_writer(run, source, tmp_path):
+    build(run)
+    assert "in the clear" in run("export", "l", "--out", "x.csv", input="n\n", code=1).output
+    assert not (tmp_path / "x.csv").exists()
+    run("export", "l", "--out", "x.csv", input="y\n")
+    assert stat.S_IMODE((tmp_path / "x.csv").stat().st_mode) == 0o600
+    assert M[0] in (tmp_path / "x.csv").read_text()
+    assert "already there" in run("export", "l", "--out", "x.csv", "--disclose-hashes", code=2).stderr
+    run("export", "l", "--out", "x.jsonl", "--format", "jsonl", "--disclose-hashes", "--json")
+    assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 3
+
+
+def test_terms_that_forbid_an_export_are_kept(run, source, tmp_path):
+    build(run, "--no-export", "--terms", "Never to be passed on.")
+    said = run("export", "l", "--out", "x", "--disclose-hashes", code=2).stderr
+    assert "Never to be passed on." in said
+    run("export", "l", "--out", "x", "--disclose-hashes", "--against-terms")
+
+
+def test_a_sealed_list_needs_its_key(run, source, tmp_path, monkeypatch):
+    (tmp_path / "key").write_text(key_file(new_identity()[0]))
+    (tmp_path / "other").write_text(key_file(new_identity()[0]))
+    build(run, "--key", "key")
+    assert "give the key that opens it with --key FILE" in run("info", "l", code=2).stderr
+    assert "does not open" in run("info", "l", "--key", "other", code=2).stderr
+    assert json.loads(run("info", "l", "--key", "key", "--json").stdout)["encrypted"] is True
+    run("verify", "l", "--key", "key")
+    assert all(M[0].encode() not in path.read_bytes() for path in (tmp_path / "l").iterdir())
+
+
+def test_a_list_is_made_of_pictures(run, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for n in range(2):
+        Image.effect_noise((200, 150), 80 + n).convert("RGB").save(tmp_path / "pictures" / f"{n}.png")
+    (tmp_path / "pictures" / "note.txt").write_text("hello")
+    run("build", "own", "--from", "pictures", "--own", "--windows", "--out", "l")
+    facts = json.loads(run("info", "l", "--json").stdout)
+    assert (facts["entries"], facts["origin"]) == (3, "own")
+    assert facts["kinds"]["pdq"] == 2
+    assert (
+        "only for lists of your own"
+        in run("build", "x", "--from", "pictures", "--windows", "--out", "m", code=2).stderr
+    )
+
+
+def test_known_schemes_bring_their_severity(run, tmp_path):
+    (tmp_path / "a.txt").write_text(M[0])
+    run("build", "nsrl", "--from", "a.txt", "--scheme", "nsrl", "--out", "good")
+    run("build", "ncii", "--from", "a.txt", "--scheme", "stopncii", "--out", "lead")
+    assert json.loads(run("info", "good", "--json").stdout)["negative"] is True
+    assert json.loads(run("info", "lead", "--json").stdout)["severity"] == 2
+
+
+def test_a_source_that_breaks_off_exits_2_and_keeps_what_came_before(run, tmp_path):
+    whole = json.dumps({"odata.metadata": "x#Media", "value": [{"MD5": m} for m in M]})
+    (tmp_path / "x.json").write_text(whole[:-80])
+    assert "The list is incomplete" in run("build", "x", "--from", "x.json", "--out", "l", code=2).stderr
+    assert json.loads(run("info", "l", "--json").stdout)["entries"] > 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("build", "x", "--out", "l"), "--from FILE"),
+        (("build", "x", "--from", "none", "--out", "l"), "none cannot be read"),
+        (("build", "x", "--from", "hashes.csv", "--column", "pdq", "--out", "l"), "FIELD=NAME"),
+        (("build", "x", "--from", "hashes.csv", "--category", "A1", "--out", "l"), "CODE=SEVERITY"),
+        (("build", "x", "--from", "zip", "--out", "l"), "no list known here"),
+        (("add", "none", "--from", "hashes.csv"), "is not a hash list"),
+        (("add", "none"), "--from FILE"),
+        (("info", "none"), "is not a hash list"),
+    ],
+)
+def test_slips_are_sentences(run, source, tmp_path, arguments, said):
+    (tmp_path / "zip").write_bytes(b"PK\x03\x04")
+    assert said in run(*arguments, code=2).stderr
+    assert not (tmp_path / "l").exists()

@@ -1,0 +1,149 @@
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image, ImageFilter, ImageOps
+
+from tocsin.cli.match import command
+from tocsin.matching.lists import Terms, build
+from tocsin.matching.lists.entry import Entry
+from tocsin.media import pdq
+
+
+def drawn(seed):
+    """A made-up picture with much to see: soft blobs of many colours."""
+    noise = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
+    return Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(2))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs ``tocsin match ...`` in an empty folder and checks the exit code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TOCSIN_LIST_PASSPHRASE", raising=False)
+
+    def go(*arguments, code):
+        result = CliRunner().invoke(command, [*map(str, arguments), "--jobs", "1"])
+        assert result.exit_code == code, (result.output, result.exception)
+        return result
+
+    return go
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Eight made-up pictures in ``pictures``, the fifth of them listed in ``list`` as entry 4711 of ``agency``."""
+    (tmp_path / "pictures").mkdir()
+    for seed in range(8):
+        drawn(seed).save(tmp_path / "pictures" / f"{seed}.jpg", quality=92)
+    data = (tmp_path / "pictures" / "5.jpg").read_bytes()
+    hashes = [("pdq", pdq.hash_bytes(data).bits), ("md5", hashlib.md5(data).digest())]
+    build(tmp_path / "list", Terms(name="agency"), [("made", [Entry(1, hashes, id="4711", category="x")])])
+    return tmp_path / "pictures"
+
+
+def results(result):
+    return {Path(one["path"]).name: one for one in map(json.loads, result.stdout.splitlines())}
+
+
+def test_a_copy_that_was_reencoded_rescaled_and_bordered_is_found_among_others(run, pictures):
+    copy = drawn(5).resize((420, 315))
+    ImageOps.expand(copy, (0, 60), (0, 0, 0)).save(pictures / "copy.webp", quality=60)
+    (pictures / "5.jpg").unlink()
+    found = results(run("pictures", "--list", "list", "--json", code=1))
+    assert len(found) == 8
+    assert [name for name, one in found.items() if one["status"] == "match"] == ["copy.webp"]
+    [match] = found["copy.webp"]["matches"]
+    assert (match["list"], match["entry"], match["by"], match["category"]) == ("agency", "4711", "pdq", "x")
+    assert match["distance"] <= 31
+
+
+def test_people_read_a_table_and_counts(run, pictures):
+    shown = run("pictures", "--list", "list", code=1).stdout
+    assert "4711" in shown
+    assert "8 files · 1 matched · 7 not on agency." in shown
+
+
+def test_nothing_found_exits_0(run, pictures):
+    (pictures / "5.jpg").unlink()
+    assert all(
+        one["status"] == "no-match" for one in results(run("pictures", "--list", "list", "--json", code=0)).values()
+    )
+
+
+def test_turned_pictures_are_found_when_asked_for(run, pictures):
+    drawn(5).rotate(90, expand=True).save(pictures / "turned.png")
+    (pictures / "5.jpg").unlink()
+    run("pictures", "--list", "list", code=0)
+    found = results(run("pictures", "--list", "list", "--dihedral", "--json", code=1))
+    assert found["turned.png"]["matches"][0]["turn"]
+
+
+def test_what_could_not_be_examined_is_never_clean(run, pictures, tmp_path):
+    data = (pictures / "1.jpg").read_bytes()
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "cut.jpg").write_bytes(data[:600])
+    (tmp_path / "odd" / "note.txt").write_text("hello")
+    result = run("odd", "gone.jpg", "--list", "list", "--json", code=2)
+    found = results(result)
+    assert found["cut.jpg"]["status"] == "not-scanned"
+    assert found["cut.jpg"]["reason"] == "unreadable"
+    assert found["gone.jpg"]["status"] == "not-scanned"
+    assert found["note.txt"]["status"] == "no-match"
+    shown = run("odd", "gone.jpg", "--list", "list", code=2).stdout
+    assert "2 not scanned:" in shown
+
+
+def test_a_picture_without_detail_is_not_compared_and_says_so(run, pictures, tmp_path):
+    build(tmp_path / "only-pdq", Terms(name="p"), [("made", [Entry(1, [("pdq", bytes(range(32)))], id="1")])])
+    Image.new("RGB", (300, 300), "red").save(tmp_path / "flat.png")
+    [one] = results(run("flat.png", "--list", "only-pdq", "--json", code=2)).values()
+    assert (one["status"], one["reason"]) == ("not-scanned", "not-comparable")
+    [one] = results(run("flat.png", "--list", "list", "--json", code=0)).values()
+    assert (one["status"], one["compared"]) == ("no-match", ["md5"])
+    assert one["low_quality"] >= 1
+
+
+def test_archives_are_looked_into(run, pictures, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(pictures / "5.jpg", "deep/down.jpg")
+        archive.writestr("note.txt", "hello")
+    lines = [json.loads(line) for line in run("a.zip", "--list", "list", "--json", code=1).stdout.splitlines()]
+    assert [(one["status"], one.get("held")) for one in lines] == [
+        ("no-match", None),
+        ("match", "deep/down.jpg"),
+        ("no-match", "note.txt"),
+    ]
+    run("a.zip", "--list", "list", "--no-archives", code=0)
+
+
+def test_known_good_silences(run, pictures, tmp_path):
+    data = (pictures / "5.jpg").read_bytes()
+    build(
+        tmp_path / "good", Terms(name="good", negative=True),
+        [("made", [Entry(1, [("pdq", pdq.hash_bytes(data).bits)], id="1")])],
+    )  # fmt: skip
+    build(tmp_path / "near", Terms(name="near"), [("made", [Entry(1, [("pdq", pdq.hash_bytes(data).bits)], id="1")])])
+    [one] = results(run(pictures / "5.jpg", "--list", "near", "--list", "good", "--json", code=0)).values()
+    assert one["status"] == "no-match"
+    assert {match["list"]: match.get("negative", False) for match in one["matches"]} == {"near": False, "good": True}
+
+
+def test_a_run_is_taken_up_where_it_stopped(run, pictures):
+    run("pictures", "--list", "list", "--resume", "kept", "--json", code=1)
+    lines = Path("kept").read_text().splitlines()
+    Path("kept").write_text("\n".join(lines[:4]) + "\n" + lines[4][:20])
+    found = results(run("pictures", "--list", "list", "--resume", "kept", "--json", code=1))
+    assert len(found) == 8
+    assert len(Path("kept").read_text().splitlines()) == 9
+    assert "other settings" in run("pictures", "--list", "list", "--radius", "3", "--resume", "kept", code=2).stderr
+
+
+def test_a_folder_of_lists_and_what_is_no_list(run, pictures, tmp_path):
+    run("pictures/5.jpg", "--list", ".", code=1)
+    assert "is not a hash list" in run("pictures", "--list", "pictures", code=2).stderr
+    assert "Missing option" in CliRunner().invoke(command, ["pictures"]).output

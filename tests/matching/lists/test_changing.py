@@ -1,0 +1,192 @@
+import json
+import multiprocessing
+import os
+import signal
+import stat
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tocsin.evidence.sealing import new_identity
+from tocsin.matching.lists import HashList, Key, ListError, Terms, add, build, changing, remove
+from tocsin.matching.lists.entry import Entry, Rejected
+from tocsin.matching.lists.folder import read_state
+from tocsin.matching.lists.resolving import prevails
+
+
+def held(folder, key=None):
+    return {entry.id or entry.hashes[0][1].hex() for entry in HashList.open(folder, key).view.all_entries()}
+
+
+def test_a_list_appears_whole_and_only_its_owner_reads_it(made, md5_of):
+    folder, report = made(f"{md5_of('a')}\n{md5_of('b')}\n{md5_of('a')}\nbad\n")
+    assert (report.active, report.merged, report.rejected) == (2, 1, 1)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert [path for path in folder.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_rows_left_out_are_kept_apart_with_line_and_reason(made, md5_of):
+    folder, report = made(f"md5,status\n{md5_of('a')},\n{'x' * 500},\n{md5_of('b')},odd\n")
+    [path] = folder.glob("rejected-*.jsonl")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(row["source"], row["row"]) for row in rows] == [("source", 3), ("source", 4)]
+    assert rows[1]["reason"] == "unknown status 'odd'"
+    assert len(rows[0]["raw"]) < 400
+    assert [row.number for row in report.first] == [3, 4]
+
+
+def test_a_build_that_fails_leaves_nothing(tmp_path, made, md5_of):
+    with pytest.raises(ListError, match=r"No row of source can be used \(2 left out\); row 1: 3 letters"):
+        made("abc\nabc\n")
+    with pytest.raises(ListError, match="no entry in source"):
+        made("# nothing\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"source"}
+    made(md5_of("a"))
+    with pytest.raises(ListError, match="already holds a list"):
+        made(md5_of("b"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    with pytest.raises(ListError, match="is not empty"):
+        made(md5_of("b"), folder="other")
+
+
+def test_an_addition_is_seen_by_whoever_has_the_list_open(made, more, md5_of):
+    folder, _ = made(md5_of("a"))
+    opened = HashList.open(folder)
+    add(folder, more(md5_of("b")))
+    opened.refresh()
+    assert opened.view.find("md5", [bytes.fromhex(md5_of("b"))])
+    assert opened.view.entries == 2
+
+
+def test_what_was_withdrawn_stays_so_until_something_newer_comes(made, more, md5_of):
+    folder, _ = made(f"md5,id,updated\n{md5_of('a')},7,2024-01-01\n{md5_of('b')},8,2024-01-01\n")
+    assert remove(folder, ["7"]) == 1
+    assert remove(folder, ["7"]) == 0
+    report = add(folder, more(f"md5,id,updated\n{md5_of('a')},7,2024-01-01\n"))
+    assert (report.active, report.held_back) == (0, 1)
+    assert held(folder) == {"8"}
+    add(folder, more(f"md5,id,updated\n{md5_of('a')},7,2999-01-01\n"))
+    assert held(folder) == {"7", "8"}
+
+
+def test_removal_by_hash_of_any_kind(made, md5_of, pdq_of):
+    folder, _ = made(
+        f"md5,pdq\n{md5_of('a')},{pdq_of('a')}\n{md5_of('b')},{pdq_of('b')}\n{md5_of('c')},{pdq_of('c')}\n"
+    )
+    assert remove(folder, [md5_of("a").upper(), pdq_of("b")]) == 2
+    assert held(folder) == {md5_of("c")}
+
+
+def test_a_withdrawn_row_reaches_an_entry_it_names_only_by_hash(made, more, md5_of, pdq_of):
+    folder, _ = made(f"md5,pdq\n{md5_of('a')},{pdq_of('a')}\n")
+    report = add(folder, more(f"hash,status\n{pdq_of('a')},withdrawn\n"))
+    assert report.tombstones
+    assert held(folder) == set()
+    assert not HashList.open(folder).view.near("pdq", _codes(pdq_of("a")), 31).places
+
+
+def _codes(text):
+    import numpy as np
+
+    return np.frombuffer(bytes.fromhex(text), np.uint8).reshape(1, 32)
+
+
+def test_many_small_additions_leave_few_parts(made, more, md5_of):
+    folder, _ = made("\n".join(md5_of(f"base{n}") for n in range(100)))
+    for n in range(12):
+        add(folder, more(md5_of(str(n))))
+    assert len(read_state(folder).parts) <= 4
+    assert len(held(folder)) == 112
+    names = {path.name for path in folder.iterdir() if path.name.startswith("part-")}
+    assert names == {name for part in read_state(folder).parts for name in part.files}
+
+
+def test_a_source_that_breaks_off_is_reported(made, tmp_path):
+    rows = [Entry(1, [("md5", b"a" * 16)]), Rejected(2, "the JSON breaks off", "", fatal=True)]
+    report = build(tmp_path / "x", Terms(name="x"), [("feed.json", rows)])
+    assert report.broken == ["feed.json: the JSON breaks off"]
+    assert held(tmp_path / "x") == {(b"a" * 16).hex()}
+
+
+@pytest.mark.parametrize("key", [None, Key((new_identity()[0],))], ids=["plain", "sealed"])
+def test_sealed_lists_hold_nothing_in_the_clear(made, more, md5_of, key):
+    raw = bytes.fromhex(md5_of("a"))
+    folder, _ = made(f"md5,id\n{md5_of('a')},the-name\nbad,the-bad\n", key=key)
+    add(folder, more(f"md5,id\n{md5_of('b')},other-name\n"), key)
+    found = [
+        path.name for path in folder.iterdir() if any(x in path.read_bytes() for x in (raw, b"the-name", b"the-bad"))
+    ]
+    assert bool(found) is (key is None)
+    assert held(folder, key) == {"the-name", "other-name"}
+
+
+def test_without_the_key_a_sealed_list_says_what_is_needed(made, md5_of):
+    folder, _ = made(md5_of("a"), key=Key(passphrase="several words"))
+    with pytest.raises(ListError, match="is sealed: give the key"):
+        HashList.open(folder)
+    with pytest.raises(ListError, match="passphrase does not open"):
+        HashList.open(folder, "another")
+
+
+def _adding(folder, ready):
+    ready.set()
+    for n in range(10_000):
+        add(folder, [("x", [Entry(1, [("md5", n.to_bytes(16, "big"))])])])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process")
+def test_a_change_cut_short_at_any_moment_leaves_a_whole_list(made, md5_of):
+    folder, _ = made(md5_of("a"))
+    context = multiprocessing.get_context("spawn")
+    for n in range(2):
+        ready = context.Event()
+        process = context.Process(target=_adding, args=(folder, ready))
+        process.start()
+        assert ready.wait(60)
+        before, end = read_state(folder).version, time.monotonic() + 30
+        while read_state(folder).version <= before + n and time.monotonic() < end:
+            pass
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        opened = HashList.open(folder)
+        opened.verify()
+        assert md5_of("a") in held(folder)
+        count = opened.view.entries
+        add(folder, [("x", [Entry(1, [("md5", bytes([255, n]) * 8)])])])
+        assert HashList.open(folder).view.entries == count + 1
+
+
+rows = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=6)
+
+
+@given(st.lists(rows, min_size=1, max_size=5))
+@settings(max_examples=12, deadline=None)
+def test_any_history_ends_as_if_rows_came_one_by_one(tmp_path_factory, history):
+    folder = tmp_path_factory.mktemp("history") / "list"
+    stands = {99: (0, 0)}
+    build(folder, Terms(name="x"), [("first", [Entry(1, [("md5", b"z" * 16)], id="99")])])
+    for batch in history:
+        entries = [Entry(1, [("md5", bytes([key]) * 16)], id=str(key), status=status, updated=updated or 1)
+                   for key, status, updated in batch]  # fmt: skip
+        add(folder, [("x", entries)])
+        settled = {}
+        for key, status, updated in batch:
+            if key not in settled or prevails(status, updated or 1, *settled[key]):
+                settled[key] = (status, updated or 1)
+        for key, one in settled.items():
+            if key not in stands or prevails(*one, *stands[key]):
+                stands[key] = one
+    assert held(folder) == {str(key) for key, (status, _) in stands.items() if not status}
+
+
+def test_nothing_is_written_when_nothing_is_new(made, more, md5_of):
+    folder, _ = made(md5_of("a"))
+    remove(folder, [md5_of("a")])
+    before = read_state(folder)
+    assert add(folder, more(md5_of("a"))).held_back == 1
+    assert read_state(folder) == before
+    assert changing.Report().active == 0

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from tocsin.matching.lists import HashList, add, building, part, remove
+
+
+def codes(*texts):
+    return np.frombuffer(bytes.fromhex("".join(texts)), np.uint8).reshape(-1, 32)
+
+
+def flipped(text, *bits):
+    number = int(text, 16)
+    for bit in bits:
+        number ^= 1 << bit
+    return f"{number:064x}"
+
+
+@pytest.fixture(params=[3, 4096], ids=["indexed", "small"])
+def indexed_from(request, monkeypatch):
+    monkeypatch.setattr(building, "INDEXED_FROM", request.param)
+    monkeypatch.setattr(part, "INDEXED_FROM", request.param)
+
+
+@pytest.mark.usefixtures("indexed_from")
+def test_near_hashes_are_found_across_parts_and_hidden_ones_are_not(made, more, pdq_of):
+    folder, _ = made("\n".join(pdq_of(str(n)) for n in range(8)))
+    add(folder, more("pdq " + flipped(pdq_of("3"), 1, 2)))
+    view = HashList.open(folder).view
+    near = view.near("pdq", codes(pdq_of("3"), pdq_of("nobody")), 2)
+    assert (near.query.tolist(), near.distance.tolist(), near.cut.tolist()) == ([0, 0], [0, 2], [False, False])
+    remove(folder, [pdq_of("3")])
+    view = HashList.open(folder).view
+    assert view.near("pdq", codes(pdq_of("3")), 2).distance.tolist() == [2]
+    assert view.near("pdq", codes(pdq_of("3")), 1).places == []
+    assert view.near("pdq", codes(pdq_of("3")), 2, limit=1).distance.tolist() == [2]
+    assert view.entries == 8
+
+
+def test_entries_are_named_by_id_or_hash(made, pdq_of, md5_of):
+    folder, _ = made(f"id,md5,pdq\n1,{md5_of('a')},{pdq_of('a')}\n2,{md5_of('b')},{pdq_of('b')}\n")
+    view = HashList.open(folder).view
+    one = view.named("1")
+    assert one == view.named(md5_of("a")) == view.named(pdq_of("a").upper())
+    assert [view.record(place).entry for place in one] == ["1"]
+    assert view.named("zz") == view.named(md5_of("c")) == []
+    assert view.kinds() == {"md5", "pdq"}
+    assert view.windows(one[0]) == view.frames(one[0]) == []
