@@ -35,7 +35,7 @@ pdq::Picture view(const Pixels &array) {
 
 pdq::Picture view_scaled(const Pixels &array, int height, int width, int factor) {
     const pdq::Picture shrunk = view(array);
-    if (factor != 2 && factor != 4 && factor != 8) throw nb::value_error("the factor must be 2, 4 or 8");
+    if (factor != 1 && factor != 2 && factor != 4 && factor != 8) throw nb::value_error("the factor must be 1, 2, 4 or 8");
     if (height < 1 || width < 1 || shrunk.height != (height - 1) / factor + 1 || shrunk.width != (width - 1) / factor + 1)
         throw nb::value_error("the shrunk picture does not have the full size divided by the factor");
     return shrunk;

@@ -198,8 +198,8 @@ Hash turned_in_reference_order(const Picture &picture, const Turn &turn) {
                                picture.channels});
 }
 
-// All orientations; `factor` 1 means full size, where what is unsure is done again.
-std::array<Hash, 8> all_turns(const Picture &picture, int height, int width, int factor) {
+// All orientations; where `faithful`, what is unsure is done again.
+std::array<Hash, 8> all_turns(const Picture &picture, int height, int width, int factor, bool faithful) {
     std::array<Hash, 8> out{};
     if (too_small(height, width)) return out;
     const Columns64 forward = lay_out(make_operator(width, false, factor), picture.channels);
@@ -215,7 +215,7 @@ std::array<Hash, 8> all_turns(const Picture &picture, int height, int width, int
         const Turn &turn = kTurns[t];
         bool sure;
         out[t] = finish(small[turn.rows][turn.columns], turn.transposed, drift, sure);
-        if (!sure && factor == 1) out[t] = turned_in_reference_order(picture, turn);
+        if (!sure && faithful) out[t] = turned_in_reference_order(picture, turn);
     }
     return out;
 }
@@ -239,7 +239,7 @@ Hash hash(const Picture &picture) {
     return sure ? out : in_reference_order(picture);
 }
 
-std::array<Hash, 8> turns(const Picture &picture) { return all_turns(picture, picture.height, picture.width, 1); }
+std::array<Hash, 8> turns(const Picture &picture) { return all_turns(picture, picture.height, picture.width, 1, true); }
 
 Hash hash_scaled(const Picture &shrunk, int height, int width, int factor) {
     if (too_small(height, width)) return {};
@@ -248,7 +248,7 @@ Hash hash_scaled(const Picture &shrunk, int height, int width, int factor) {
 }
 
 std::array<Hash, 8> turns_scaled(const Picture &shrunk, int height, int width, int factor) {
-    return all_turns(shrunk, height, width, factor);
+    return all_turns(shrunk, height, width, factor, false);
 }
 
 Stages stages(const Picture &picture, bool in_reference_order) {

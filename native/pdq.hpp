@@ -33,8 +33,8 @@ Hash hash(const Picture &picture);
 // to right, transposed, anti-transposed. Each is the hash of the pixels really turned.
 std::array<Hash, 8> turns(const Picture &picture);
 
-// A picture that a decoder shrank by `factor` (2, 4 or 8, sides rounded up), hashed by the operator of the full size.
-// Close to the full hash, not equal to it.
+// A picture that a decoder shrank by `factor` (1, 2, 4 or 8, sides rounded up), hashed by the operator of the full size.
+// Close to the full hash, not equal to it: nothing is done again.
 Hash hash_scaled(const Picture &shrunk, int height, int width, int factor);
 std::array<Hash, 8> turns_scaled(const Picture &shrunk, int height, int width, int factor);
 

@@ -25,7 +25,7 @@ from tocsin.media import pdq, scaled
 Pixels = npt.NDArray[np.uint8]
 
 FOLDERS = ("/usr/share/backgrounds", "/usr/share/wallpapers")
-BINS = (0, 2, 4, 6, 8, 10, 12, 16, 24, 32)
+BINS = (0, 2, 4, 6, 8, 10, 16)
 MOSAICS, PIECES = 4000, 2000
 
 
@@ -50,25 +50,36 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
             distances[group].append(found.distance(pdq.hash_bytes(data)))
     return {
         "title": "PDQ from the decoder's scaled output, and turned",
-        "tables": [_distribution(distances, refused), _turned(chosen[:12] if quick else chosen)],
+        "tables": [_summary(distances, refused), _histogram(distances), _turned(chosen[:12] if quick else chosen)],
     }
 
 
-def _distribution(distances: dict[str, list[int]], refused: dict[str, int]) -> dict[str, Any]:
+def _summary(distances: dict[str, list[int]], refused: dict[str, int]) -> dict[str, Any]:
     everything = [d for group in distances.values() for d in group]
-    rows = [_row(name, distances[name], refused[name]) for name in sorted(distances)]
+    rows = [_row(name, distances[name], refused[name]) for name in sorted({*distances, *refused})]
     return {
         "name": f"Distance of the scaled road to the full one, {len(everything):,} JPEGs that were truly shrunk",
-        "columns": ["pictures, factor", "count", "left to the full road", "median", "99 %", "most", "over 10, %"]
-        + [f"≤ {edge}" for edge in BINS],
+        "columns": ["pictures, factor", "count", "left to full, %", "median", "99 %", "most", "over 10, %"],
         "rows": [*rows, _row("all", everything, sum(refused.values()))],
     }
 
 
 def _row(name: str, values: list[int], refused: int) -> list[Any]:
     found = np.array(values or [0])
-    shares = [float(np.mean(found > 10) * 100), *(int((found <= edge).sum()) for edge in BINS)]
-    return [name, len(values), refused, int(np.median(found)), int(np.percentile(found, 99)), int(found.max()), *shares]
+    left = 100 * refused / max(1, refused + len(values))
+    over = float(np.mean(found > 10) * 100)
+    return [name, len(values), left, int(np.median(found)), int(np.percentile(found, 99)), int(found.max()), over]
+
+
+def _histogram(distances: dict[str, list[int]]) -> dict[str, Any]:
+    names = sorted(distances)
+    edges = list(zip([-1, *BINS], [*BINS, 256], strict=True))
+    rows = [
+        [f"{low + 1} to {high}" if low + 1 < high else str(high)]
+        + [sum(low < d <= high for d in distances[name]) for name in names]
+        for low, high in edges
+    ]
+    return {"name": "Histogram of these distances", "columns": ["bits", *names], "rows": rows}
 
 
 def _mosaics(chosen: list[Pixels], count: int) -> Iterator[tuple[bytes, int, int]]:

@@ -91,8 +91,9 @@ def dihedral(data: bytes) -> list[PdqHash]:
 def hash_jpeg(data: bytes, fast: bool = True) -> tuple[PdqHash, str]:
     """Hash a JPEG and tell which road made the hash: ``full``, or ``scaled`` where ``fast`` allows and its rule holds.
 
-    The scaled road is within a few bits of the full one (docs/benchmarks.md); its hashes are for looking up, never for
-    sharing. Raises PdqError for what is no whole JPEG.
+    The scaled road (``tocsin.media.scaled``) reads brightness only, at a part of the size where it can. It is within
+    a few bits of the full one (docs/benchmarks.md): for looking up, never for sharing. Raises PdqError for what is no
+    whole JPEG.
     """
     made, road = _from_jpeg(data, fast, turned=False)
     return made[0], road
@@ -139,9 +140,14 @@ def _from_jpeg(data: bytes, fast: bool, *, turned: bool) -> tuple[list[PdqHash],
     if data[:2] != b"\xff\xd8":
         raise PdqError("The file is not a JPEG.")
     shrunk = scaled.shrink(data) if fast else None
-    found = hash_shrunk(shrunk, turned=turned) if shrunk is not None else []
-    if found:
-        return found, SCALED
+    if shrunk is not None:
+        size = (shrunk.height, shrunk.width, shrunk.factor)
+        if turned:
+            found = _native.pdq_turns_scaled(shrunk.pixels, *size)
+        else:
+            found = [_native.pdq_hash_scaled(shrunk.pixels, *size)]
+        if all(scaled.holds(quality, margin) for _, quality, _, margin in found):
+            return [_hash(each) for each in found], SCALED
     pixels = _decoded(data)
     return turns(pixels) if turned else [hash_array(pixels)], FULL
 
