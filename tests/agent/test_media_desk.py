@@ -78,6 +78,6 @@ def test_a_list_that_may_not_lie_here_is_told_once_and_not_used(desk, tmp_path):
 
 
 def test_pixels_are_held_only_under_an_order_that_allows_pictures(desk):
-    assert not desk()[0].open().asking._keep_pixels
+    assert not desk()[0].open().asking.keep_pixels
     clauses = [{"number": "1", "condition": "C11", "text": "No listed pictures."}]
-    assert desk(evidence=["text", "picture"], clauses=clauses)[0].open().asking._keep_pixels
+    assert desk(evidence=["text", "picture"], clauses=clauses)[0].open().asking.keep_pixels

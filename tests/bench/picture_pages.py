@@ -32,7 +32,7 @@ PAGE = """<!doctype html><meta charset=utf-8><title>Pictures</title><style>
 const told=(path,body)=>fetch(path,{method:'POST',body:JSON.stringify(body)});
 async function step(){
  const scene=await (await fetch('/next')).json(); if(scene.end){document.title='Done';return}
- document.body.style.cssText=scene.style; document.body.innerHTML=scene.html;
+ document.title='Pictures, page '+scene.id; document.body.style.cssText=scene.style; document.body.innerHTML=scene.html;
  const all=[...document.querySelectorAll('img[data-name]')];
  await Promise.all(all.map(i=>i.decode().catch(()=>0)));
  const film=document.querySelector('video');

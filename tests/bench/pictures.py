@@ -108,7 +108,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     found: Counter[tuple[str, int]] = Counter()
     missed: list[str] = []
     delays: list[float] = []
-    costs: dict[str, list[float]] = defaultdict(list)
+    costs: dict[str, list[tuple[float, float]]] = defaultdict(list)
     false = asked = prints = 0
     server = pages.Pages(2000)
     with contextlib.closing(server), Desktop(1280, 900) as desktop, Watch(desktop.display, known) as watch:
@@ -123,7 +123,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
                 begun = at
             time.sleep(GRACE)
             seen = watch.seen[first:]
-            costs[layout].append(watch.pictures.stats().seconds - before)
+            costs[layout].append((watch.pictures.stats().seconds - before, time.monotonic() - begun))
             asked += len(seen)
             prints += sum(s.prints for s in seen)
             items = made.items if not made.film else [{"name": name, "whole": True} for name in made.names]
@@ -168,7 +168,7 @@ def report(
     found: Counter[tuple[str, int]],
     missed: list[str],
     delays: list[float],
-    costs: dict[str, list[float]],
+    costs: dict[str, list[tuple[float, float]]],
     counts: tuple[int, int, int],
     stats: PictureStats,
 ) -> dict[str, Any]:
@@ -202,7 +202,21 @@ def report(
                     ["within 31 bits of a photograph that was not shown", false],
                     ["not asked of: hash too poor", stats.poor],
                     ["known already, not hashed again", stats.known],
-                    *([f"ms of looking, a page: {k}", round(1000 * sum(v) / len(v))] for k, v in costs.items()),
+                    *(
+                        [
+                            f"CPU ms of looking, a page: {layout}",
+                            round(1000 * sum(spent for spent, _ in pairs) / len(pairs)),
+                        ]
+                        for layout, pairs in costs.items()
+                    ),
+                    *(
+                        [
+                            f"CPU, % of a core: {layout}",
+                            round(100 * sum(s for s, _ in pairs) / sum(t for _, t in pairs), 1),
+                        ]
+                        for layout, pairs in costs.items()
+                        if layout.startswith("video")
+                    ),
                 ],
             },
         ],

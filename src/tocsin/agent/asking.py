@@ -95,7 +95,7 @@ class Asking:
     ) -> None:
         self._config, self._key, self._disk, self._answered, self._own = config, key, waiting, answered, own
         self._private, self._count, self._lost, self._sent = private, count, lost, sent
-        self._keep_pixels, self._connect = keep_pixels, connect
+        self.keep_pixels, self._connect = keep_pixels, connect
         self._news = threading.Condition()
         self._urgent: deque[_Item] = deque()
         self._slow: deque[_Item] = deque()
@@ -153,7 +153,7 @@ class Asking:
         item = _Item(match_wire.written(prints), prints, seen, done)
         with self._news:
             size = len(seen.body.pixels)
-            if not self._keep_pixels or self._pixels + size > _MOST_PIXELS:
+            if not self.keep_pixels or self._pixels + size > _MOST_PIXELS:
                 item.seen = replace(seen, body=replace(seen.body, pixels=b""))
             else:
                 self._pixels += size

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -90,7 +91,7 @@ def _open_screen(
     senses.last_look_ns = lambda: screen.stats().seen_ns
     senses.closers.append(screen.close)
     if media is not None:
-        pictures = PictureSensor(screen, clock, media.ask, excluded)
+        pictures = PictureSensor(screen, clock, media.ask, excluded, keep_pixels=media.asking.keep_pixels)
         screen.painted = pictures.changed
         senses.sensors.append(("pictures", pictures))
         senses.sheds.append(pictures.pace)
@@ -98,24 +99,25 @@ def _open_screen(
 
 def _open_files(senses: Senses, clock: Clock, media: Media) -> None:
     """Open what follows this account's files and what sweeps them. What cannot be opened is said."""
-    from tocsin.agent.sensors.comparing import Comparing
-    from tocsin.agent.sensors.files import FileSensor
-    from tocsin.agent.sensors.folders import Places
-    from tocsin.agent.sensors.hashing import Workers
-    from tocsin.agent.sensors.seen_files import SeenFiles
-    from tocsin.agent.sensors.sweep import SweepSensor
-
-    places = Places(Path.home(), media.own, lambda path: media.private("", path), media.count)
     try:
+        from tocsin.agent.sensors.comparing import Comparing
+        from tocsin.agent.sensors.files import FileSensor
+        from tocsin.agent.sensors.folders import Places
+        from tocsin.agent.sensors.hashing import Workers
+        from tocsin.agent.sensors.seen_files import SeenFiles
+        from tocsin.agent.sensors.sweep import SweepSensor
+
+        places = Places(Path.home(), media.own, lambda path: media.private("", path), media.count)
         seen = SeenFiles(media.state)
         hasher, idle = Workers(2), Workers(1, idle=True)
         sweep = SweepSensor(places, Comparing(media.asking, seen, idle, clock), seen, clock, count=media.count)
         files = FileSensor(
             places, Comparing(media.asking, seen, hasher, clock), clock, count=media.count, arrived=sweep.arrived
         )
-    except (OSError, ValueError, sqlite3.Error) as problem:
+    except (ImportError, OSError, ValueError, RuntimeError, sqlite3.Error) as problem:
         senses.unsupported.append(("files", f"Files cannot be followed on this computer: {problem}."))
         return
+    threading.Thread(target=hasher.warm, name="tocsin-files-warm", daemon=True).start()
     senses.sensors += [("files", files), ("sweep", sweep)]
     senses.sheds.append(sweep.shed)
     senses.degradations.append(lambda: files.degradations)

@@ -75,7 +75,7 @@ def drawn():
 
 @pytest.fixture
 def sensor(drawn, asked):
-    made = PictureSensor(drawn, SystemClock(), asked, lambda: {NOTICE.id}, settle=0.01)
+    made = PictureSensor(drawn, SystemClock(), asked, lambda: {NOTICE.id}, settle=0.01, keep_pixels=True)
     made.start()
     yield made
     made.close()

@@ -80,15 +80,19 @@ class Grain:
         return other
 
 
-def find_pictures(bgr: Pixels, near: Sequence[Rect] | None = None) -> list[Found]:
+def find_pictures(bgr: Pixels, near: Sequence[Rect] | None = None, films: Sequence[Rect] = ()) -> list[Found]:
     """Find the pictures in ``bgr`` (height x width x 4 bytes, blue first) that touch one of ``near`` (all if None).
 
-    Crops are in the coordinates of ``bgr``. No picture is found twice; at most MOST_PICTURES are.
+    ``films`` are rectangles known to be pictures since all of them moves; what may frame them is tried too. Crops are
+    in the coordinates of ``bgr``. No picture is found twice; at most MOST_PICTURES are.
     """
     if bgr.shape[0] < SMALLEST or bgr.shape[1] < SMALLEST:
         return []
     grain = Grain(bgr)
     out: dict[Rect, Found] = {}
+    for film in films:
+        framed = _crops(grain, _Part(film))
+        out[film] = Found(tuple(dict.fromkeys((film, *(framed.crops if framed else ())))), True)
     for rough in rough_places(grain.busy()):
         if near is not None and not any(touch(rough, rect, _REACH) for rect in near):
             continue

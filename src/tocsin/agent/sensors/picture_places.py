@@ -1,10 +1,12 @@
 """When to look for pictures where: soon after a place has settled, once a second where it never does."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from tocsin.agent.sensors.regions import join, touch
 from tocsin.agent.sensors.tiles import components
 from tocsin.model import Rect
 
@@ -14,8 +16,17 @@ TILE = 32
 """Side of a place in pixels."""
 EVERY = 1.0
 """Seconds between looks at a place that never settles: a frame a second."""
+_MOST_RECTS = 24
 AT_ONCE = 3.0
 """Looks at one place in quick succession, as when somebody leafs through pictures, before that pace holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A rectangle to look at. Where it never settles, ``moved`` is the largest that changed in it: a film, exactly."""
+
+    rect: Rect
+    moved: Rect | None = None
 
 
 class Places:
@@ -32,6 +43,7 @@ class Places:
         self._dirty = np.zeros(shape, np.bool_)
         self._since, self._last, self._looked = (np.zeros(shape) for _ in range(3))
         self._credit = np.full(shape, AT_ONCE)
+        self._rects: list[Rect] = []
 
     def clear(self) -> None:
         """Forget everything that changed."""
@@ -49,6 +61,7 @@ class Places:
         self._since[touched & ~self._dirty] = now
         self._last[touched] = now
         self._dirty |= touched
+        self._rects = join([*self._rects, *rects], 1, _MOST_RECTS)
 
     def next(self, now: float) -> float | None:
         """Return the seconds until something may be due, or None when nothing has changed."""
@@ -57,8 +70,8 @@ class Places:
         settled = self._last[self._dirty] + self._settle
         return float(max(0.02, min(EVERY, settled.min() - now)))
 
-    def due(self, now: float) -> list[tuple[Rect, bool]]:
-        """Return the rectangles to look at now, each with whether it is one that never settles."""
+    def due(self, now: float) -> list[Due]:
+        """Return what to look at now."""
         if not self._dirty.any():
             return []
         credit = np.minimum(AT_ONCE, self._credit + (now - self._looked) / EVERY)
@@ -75,5 +88,7 @@ class Places:
             inside = (slice(box.y, box.bottom), slice(box.x, box.right))
             moving = bool((restless & ~settled)[inside].sum() * 2 > take[inside].sum())
             rect = Rect(TILE * box.x, TILE * box.y, TILE * box.w, TILE * box.h)
-            out.append((rect, moving))
+            here = [r for r in self._rects if touch(r, rect)]
+            self._rects = [r for r in self._rects if r not in here]
+            out.append(Due(rect, max(here, key=lambda r: r.w * r.h) if moving and here else None))
         return out

@@ -12,7 +12,7 @@ from PIL import Image
 from tocsin.media import pdq
 from tocsin.model import Print
 
-Pixels = npt.NDArray[np.uint8]
+Bytes = npt.NDArray[np.uint8]
 
 SMALL = 400
 """Longer side, in pixels, below which a picture is enlarged."""
@@ -20,25 +20,30 @@ ENLARGED = 512
 _CORNER = 32
 
 
-def prints_of(rgb: Pixels, both: bool = False) -> list[Print]:
-    """Hash a crop of the screen (height x width x 3); with ``both``, an enlarged one also as it is."""
-    filled = fill_corners(rgb)
-    if max(filled.shape[:2]) >= SMALL:
+def luma(bgr: Bytes) -> Bytes:
+    """Return how light each pixel of a screen (height x width x 4, blue first) is, by the weights that PDQ uses."""
+    high, wide = bgr.shape[:2]
+    image = Image.frombuffer("RGB", (wide, high), np.ascontiguousarray(bgr), "raw", "BGRX", 0, 1)
+    return np.asarray(image.convert("L"))
+
+
+def prints_of(gray: Bytes, both: bool = False) -> list[Print]:
+    """Hash a crop of the screen, given as its luma (height x width); with ``both``, an enlarged one also as it is."""
+    filled = fill_corners(gray)
+    if max(filled.shape) >= SMALL:
         return [_print(filled)]
     enlarged = Image.fromarray(filled).resize((ENLARGED, ENLARGED), Image.Resampling.BILINEAR)
     return [_print(np.asarray(enlarged)), *([_print(filled)] if both else [])]
 
 
-def _print(rgb: Pixels) -> Print:
-    made = pdq.hash_array(rgb)
+def _print(gray: Bytes) -> Print:
+    made = pdq.hash_array(gray)
     return Print(made.hex, made.quality, path="screen")
 
 
-def fill_corners(rgb: Pixels) -> Pixels:
-    """Return the picture with what shows behind its rounded corners replaced by the nearest pixels beside it."""
-    out = np.ascontiguousarray(rgb)
-    if out is rgb or out.base is not None:
-        out = out.copy()
+def fill_corners(gray: Bytes) -> Bytes:
+    """Return a copy with what shows behind the picture's rounded corners replaced by the nearest pixels beside it."""
+    out = np.array(gray, order="C")
     reach = min(_CORNER, out.shape[0] // 3, out.shape[1] // 3)
     if reach >= 2:
         for rows in (out, out[::-1]):
@@ -47,11 +52,11 @@ def fill_corners(rgb: Pixels) -> Pixels:
     return out
 
 
-def _fill_corner(part: Pixels) -> None:
+def _fill_corner(part: Bytes) -> None:
     """Fill the top left corner of a picture in place; rows of the ground's colour get shorter downwards."""
-    ground = (part == part[0, 0]).all(axis=2)
+    ground = part == part[0, 0]
     widths = np.where(ground.all(axis=1), ground.shape[1], (~ground).argmax(axis=1))
-    if widths[0] < 2 or widths[0] >= ground.shape[1] // 2 or widths[-1] or (np.diff(widths) > 0).any():
+    if np.count_nonzero(widths) < 2 or widths[0] < 3 or widths[0] >= ground.shape[1] // 2 or widths[-1] or (np.diff(widths) > 0).any():
         return
     for y in range(int(np.flatnonzero(widths)[-1]) + 1):
         edge = int(widths[y]) + 2

@@ -18,9 +18,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.agent.sensors.picture_edges import BLOCK, Found, Grain, find_pictures, rough_places
-from tocsin.agent.sensors.picture_places import Places
-from tocsin.agent.sensors.picture_prints import prints_of
+from tocsin.agent.sensors.picture_edges import BLOCK, SMALLEST, Found, Grain, find_pictures, rough_places
+from tocsin.agent.sensors.picture_places import Due, Places
+from tocsin.agent.sensors.picture_prints import luma, prints_of
 from tocsin.agent.sensors.regions import clip, grow
 from tocsin.agent.sensors.stacking import Window, covered, owners
 from tocsin.agent.sensors.visible import thread_of
@@ -34,6 +34,8 @@ FORGET_AFTER = 600.0
 """Seconds after which a picture that still stands is asked of again: lists change."""
 REMEMBERED = 4096
 """Pictures remembered as asked of."""
+FRAME_CROPS = 5
+"""Crops tried of a picture where something moves; there is another chance a second later."""
 
 
 Ask = Callable[[Fingerprints, Observation], None]
@@ -56,7 +58,7 @@ class Screen(Protocol):
 @dataclass(frozen=True, slots=True)
 class PictureStats:
     """What the picture sensor has done so far: looks, pictures found, hashed (crops), asked of, known already, and not
-    asked of because a hash said too little; ``seconds`` of looking; whether pictures are shed now."""
+    asked of because a hash said too little; ``seconds`` of processor time; whether pictures are shed now."""
 
     looks: int
     found: int
@@ -74,10 +76,20 @@ class PictureSensor:
     name = "pictures"
 
     def __init__(
-        self, screen: Screen, clock: Clock, ask: Ask, excluded: Callable[[], set[int]] = set, settle: float = 0.1
+        self,
+        screen: Screen,
+        clock: Clock,
+        ask: Ask,
+        excluded: Callable[[], set[int]] = set,
+        settle: float = 0.1,
+        keep_pixels: bool = False,
     ) -> None:
-        """Look at ``screen``; ``excluded`` names windows (the agent's own) that are never looked at."""
+        """Look at ``screen``; ``excluded`` names windows (the agent's own) that are never looked at.
+
+        With ``keep_pixels`` an observation carries the picture: where some clause allows pictures as evidence.
+        """
         self._screen, self._clock, self._ask, self._excluded = screen, clock, ask, excluded
+        self._keep_pixels = keep_pixels
         self._places = Places(settle)
         self._ready = threading.Condition()
         self._stack: tuple[Window, ...] = ()
@@ -150,37 +162,35 @@ class PictureSensor:
     def _run(self) -> None:
         try:
             while (due := self._wait()) is not None:
-                began = time.monotonic()
-                areas, stack, seen_ns = due
-                for area, moving in areas:
-                    self._look(area, stack, seen_ns, moving)
-                spent = time.monotonic() - began
+                began, busy = time.monotonic(), time.thread_time()
+                places, stack, seen_ns = due
+                for place in places:
+                    self._look(place, stack, seen_ns)
                 self._looks += 1
-                self._seconds += spent
+                self._seconds += time.thread_time() - busy
                 with self._ready:
-                    self._ready.wait_for(lambda: self._closed, min(spent, 0.5))
+                    self._ready.wait_for(lambda: self._closed, min(time.monotonic() - began, 0.5))
         except Exception as problem:
             body = NotScanned("failed", f"The picture sensor stopped: {problem}")
             now = self._clock.now()
             seen = Observation(id=secrets.token_hex(8), kind=Kind.STATE, at=now, sensor=self.name, body=body)
             self._out.put(seen)
 
-    def _wait(self) -> tuple[list[tuple[Rect, bool]], tuple[Window, ...], int] | None:
-        """Wait until some place is due; return the places, whether they move, and the windows; None once closed."""
+    def _wait(self) -> tuple[list[Due], tuple[Window, ...], int] | None:
+        """Wait until some place is due; return the places, the windows and the moment; None once closed."""
         with self._ready:
             while not self._closed:
                 now = time.monotonic()
-                areas = self._places.due(now)
-                if areas:
-                    return areas, self._stack, self._seen_ns
+                places = self._places.due(now)
+                if places:
+                    return places, self._stack, self._seen_ns
                 self._ready.wait(self._places.next(now))
             return None
 
-    def _look(self, area: Rect, stack: Sequence[Window], seen_ns: int, moving: bool) -> None:
-        """Find the pictures that touch a changed area, window by window, in as much of the window as they need."""
-        width, height = self._screen.size()
-        whole, excluded = Rect(0, 0, width, height), self._excluded()
-        for owner, parts in owners(stack, area):
+    def _look(self, due: Due, stack: Sequence[Window], seen_ns: int) -> None:
+        """Find the pictures that touch a changed place, window by window, in as much of the window as they need."""
+        whole, excluded = Rect(0, 0, *self._screen.size()), self._excluded()
+        for owner, parts in owners(stack, due.rect):
             if owner is not None and (owner.id in excluded or owner.client in excluded):
                 continue
             bounds = clip(owner.rect, whole) if owner is not None else whole
@@ -190,48 +200,56 @@ class PictureSensor:
             pixels = self._screen.copy(bounds)
             if pixels.shape[:2] != (bounds.h, bounds.w):
                 continue
-            seen = pixels
-            if hidden := covered(stack, owner, bounds):
-                seen = pixels.copy()
-                for other in hidden:
-                    y, x = other.y - bounds.y, other.x - bounds.x
-                    seen[y : y + other.h, x : x + other.w] = 0
-            near = [Rect(part.x - bounds.x, part.y - bounds.y, part.w, part.h) for part in parts]
-            for found in find_pictures(seen, near):
+            gray = luma(pixels)
+            for other in covered(stack, owner, bounds):
+                y, x = other.y - bounds.y, other.x - bounds.x
+                pixels[y : y + other.h, x : x + other.w] = 0
+            moved = clip(due.moved, bounds) if due.moved is not None else None
+            film = [_within(moved, bounds)] if moved is not None and min(moved.w, moved.h) >= SMALLEST else []
+            for found in find_pictures(pixels, [_within(part, bounds) for part in parts], film):
                 self._found += 1
-                self._take(pixels, found, bounds, owner, seen_ns, moving)
+                if prints := self._new_prints(gray, found, owner, few=bool(film)):
+                    self._tell(pixels, found.box, bounds, owner, prints, seen_ns, due.moved is not None)
 
     def _may_hold(self, part: Rect, bounds: Rect | None) -> bool:
         """Tell whether anything as busy as a picture lies in or beside a changed area: text and carets do not."""
         region = clip(grow(part, 4 * BLOCK, 4 * BLOCK), bounds) if bounds is not None else None
         return region is not None and bool(rough_places(Grain(self._screen.copy(region)).busy()))
 
-    def _take(
-        self, pixels: Pixels, found: Found, bounds: Rect, owner: Window | None, seen_ns: int, moving: bool
-    ) -> None:
-        """Hash a picture's crops and ask of them, unless it was asked of already."""
-        thread = thread_of(owner.id, owner.app, owner.title) if owner is not None else thread_of(0, "", "")
-        now, digest = time.monotonic(), _digest(pixels, found.box, thread)
+    def _new_prints(self, gray: Pixels, found: Found, owner: Window | None, few: bool) -> tuple[Print, ...]:
+        """Hash a picture's crops, unless it was asked of already; return those that say enough to be asked of."""
+        now, digest = time.monotonic(), _digest(gray, found.box, _thread(owner))
         if now - self._asked.get(digest, -FORGET_AFTER) < FORGET_AFTER:
             self._known += 1
             self._asked.move_to_end(digest)
-            return
+            return ()
         prints: dict[str, Print] = {}
-        for crop in found.crops:
-            for made in prints_of(pixels[crop.y : crop.bottom, crop.x : crop.right, 2::-1], both=crop == found.box):
+        for crop in found.crops[: FRAME_CROPS if few else None]:
+            for made in prints_of(gray[crop.y : crop.bottom, crop.x : crop.right], both=crop == found.box):
                 self._hashed += 1
                 if made.quality >= LEAST_QUALITY:
                     prints.setdefault(made.hex, made)
         self._asked[digest] = now
         while len(self._asked) > REMEMBERED:
             self._asked.popitem(last=False)
-        if not prints:
-            self._poor += 1
-            return
+        self._poor += not prints
+        return tuple(prints.values())
+
+    def _tell(
+        self,
+        pixels: Pixels,
+        crop: Rect,
+        bounds: Rect,
+        owner: Window | None,
+        prints: tuple[Print, ...],
+        seen_ns: int,
+        moving: bool,
+    ) -> None:
+        """Ask of a picture's hashes."""
         self._sent += 1
-        fingerprints = Fingerprints(media="picture", prints=tuple(prints.values()))
-        crop, box = found.box, Rect(found.box.x + bounds.x, found.box.y + bounds.y, found.box.w, found.box.h)
-        rgb = pixels[crop.y : crop.bottom, crop.x : crop.right, 2::-1].tobytes()
+        fingerprints = Fingerprints(media="picture", prints=prints)
+        box = Rect(crop.x + bounds.x, crop.y + bounds.y, crop.w, crop.h)
+        rgb = pixels[crop.y : crop.bottom, crop.x : crop.right, 2::-1].tobytes() if self._keep_pixels else b""
         seen = Observation(
             id=secrets.token_hex(8),
             kind=Kind.FRAME if moving else Kind.PICTURE,
@@ -240,14 +258,22 @@ class PictureSensor:
             body=MediaSeen(prints=fingerprints, matches=(), place="screen", box=box, pixels=rgb),
             app=owner.app if owner is not None else "",
             title=owner.title if owner is not None else "",
-            thread=thread,
+            thread=_thread(owner),
             seen_ns=seen_ns,
         )
         self._ask(fingerprints, seen)
 
 
-def _digest(pixels: Pixels, box: Rect, thread: str) -> bytes:
-    """Name a picture in a thread by a sixth of its pixels: enough to know it again, cheap enough for every look."""
-    part = pixels[box.y : box.bottom : 2, box.x : box.right : 3, :3]
+def _within(rect: Rect, bounds: Rect) -> Rect:
+    return Rect(rect.x - bounds.x, rect.y - bounds.y, rect.w, rect.h)
+
+
+def _thread(owner: Window | None) -> str:
+    return thread_of(owner.id, owner.app, owner.title) if owner is not None else thread_of(0, "", "")
+
+
+def _digest(gray: Pixels, box: Rect, thread: str) -> bytes:
+    """Name a picture in a thread by a quarter of its pixels: enough to know it again, cheap enough for every look."""
+    part = gray[box.y : box.bottom : 2, box.x : box.right : 2]
     key = f"{box.w} {box.h} {thread}".encode()
     return hashlib.blake2b(np.ascontiguousarray(part).data, digest_size=16, key=key).digest()
