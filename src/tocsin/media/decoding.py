@@ -37,6 +37,7 @@ _PILLOW = {
     "ico": ("ICO",),
     "jp2": ("JPEG2000",),
 }
+_NEARLY = 0.99
 _TURNS = {2: 5, 3: 2, 4: 4, 5: 6, 6: 3, 7: 7, 8: 1}
 
 
@@ -84,7 +85,7 @@ def decode(data: bytes, *, limit_pixels: int = LIMIT_PIXELS) -> Decoded:
                 raise
             picture, broken = _what_is_there(data, kind, limit_pixels), True
         rgb = _rgb(picture)
-        whole = _share_read(rgb) if broken or kind == "jpeg" else 1.0
+        whole = min(_share_read(rgb), _NEARLY) if broken else _share_read(rgb) if kind == "jpeg" else 1.0
         return Decoded(rgb, kind, _turn(picture, kind), _on_white(picture), whole, _stills(picture))
 
 
@@ -159,7 +160,10 @@ def _quick_jpeg(data: bytes, limit: int) -> Decoded | None:
         _refuse((width, height), limit)
         if space not in ("YCbCr", "Gray"):
             return None
-        rgb = simplejpeg.decode_jpeg(data, "RGB")
+        try:
+            rgb = simplejpeg.decode_jpeg(data, "RGB")
+        except ValueError:
+            rgb = simplejpeg.decode_jpeg(data + b"\xff\xd9", "RGB")  # only the mark of the end may be missing
     except MemoryError as error:
         raise MediaError("too-large", "Decoding the picture needs more memory than it may use.") from error
     except ValueError:
