@@ -58,6 +58,7 @@ OWN_PROOF = {
     "POST /api/v1/enrol",
     "POST /api/v1/journal",
     "PUT /api/v1/evidence/{digest}",
+    "POST /api/v1/match",
     "GET /api/v1/device/order",
     "GET /healthz",
     "GET /metrics",
