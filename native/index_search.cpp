@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kPiece = 4096;     // tags or codes handed to a kernel at once
 constexpr std::size_t kChunk = 512;      // probes resolved at once
 constexpr std::size_t kFlush = 1024;     // survivors verified at once
-constexpr std::size_t kAhead = 12;       // buckets fetched ahead of the one being read
+constexpr std::size_t kAhead = 16;       // buckets fetched ahead of the one being read
 constexpr int kMostBits = 4;             // a band's buckets up to this distance are in the table: radius up to 79
 
 // All 16-bit values by their number of set bits, up to kMostBits.
@@ -53,9 +53,10 @@ bool met_before(const Code &a, const Code &b, int band, int t) {
     return false;
 }
 
-void fetch(const std::uint16_t *tags, std::uint32_t begin, std::uint32_t end) {
+// Fetches [begin, end), the first kilobyte of it at most; the rest the processor foresees by itself.
+void fetch(const void *begin, const void *end) {
     constexpr std::ptrdiff_t kMost = 1024;
-    const char *at = reinterpret_cast<const char *>(tags + begin), *last = reinterpret_cast<const char *>(tags + end) - 1;
+    const char *at = static_cast<const char *>(begin), *last = static_cast<const char *>(end) - 1;
     // First and last line without asking whether they are one: small buckets straddle a line unpredictably.
     __builtin_prefetch(at);
     __builtin_prefetch(last);
@@ -171,11 +172,11 @@ bool Search::look(const Source &source, const Code &code, std::uint32_t number, 
                           static_cast<std::uint8_t>(2 * plan.t - 1 - std::popcount(mask))};
         }
         for (std::size_t p = 0; p < std::min(kAhead, count); ++p)
-            fetch(bands.tags(probes_[p].band), probes_[p].begin, probes_[p].end);
+            fetch(bands.tags(probes_[p].band) + probes_[p].begin, bands.tags(probes_[p].band) + probes_[p].end);
         for (std::size_t p = 0; p < count; ++p) {
             if (p + kAhead < count) {
                 const Probe &soon = probes_[p + kAhead];
-                fetch(bands.tags(soon.band), soon.begin, soon.end);
+                fetch(bands.tags(soon.band) + soon.begin, bands.tags(soon.band) + soon.end);
             }
             const Probe &probe = probes_[p];
             const std::uint16_t *tags = bands.tags(probe.band);
@@ -241,24 +242,27 @@ void Search::join(const Source &source, const std::vector<Code> &codes, std::vec
         for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
             const std::uint64_t begin = at[bucket], end = at[bucket + 1];
             if (begin == end) continue;
-            if (bucket + 2 < kBuckets) fetch(tags, at[bucket + 2], at[bucket + 3 <= kBuckets ? bucket + 3 : kBuckets]);
+            if (bucket + 2 < kBuckets) {
+                fetch(tags + at[bucket + 2], tags + at[bucket + 3]);
+                fetch(ordinals + at[bucket + 2], ordinals + at[bucket + 3]);
+            }
             for (std::size_t m = 0; m < plan.masks; ++m) {
                 const std::size_t value = bucket ^ mask[m];
                 const int slack = 2 * plan.t - 1 - (m > 0);
                 for (std::uint32_t i = starts[value]; i < starts[value + 1]; ++i) {
-                    const std::uint32_t q = order[i];
-                    if (again[q]) continue;
                     for (std::uint64_t start = begin; start < end; start += kPiece) {
                         const std::size_t found = kernel.near_tags(
                             tags + start, std::min<std::uint64_t>(kPiece, end - start), tag[i], slack, places_.data());
-                        met[q] += static_cast<std::uint32_t>(found);
+                        if (!found) continue;
+                        const std::uint32_t q = order[i];
+                        if (again[q]) break;
                         for (std::size_t f = 0; f < found; ++f) {
                             const std::uint32_t ordinal = ordinals[start + places_[f]];
                             pairs_.push_back({ordinal < bands.shape.leaders ? ordinal : 0, q});
                             __builtin_prefetch(bands.codes() + pairs_.back().ordinal);
                         }
+                        if ((met[q] += static_cast<std::uint32_t>(found)) > too_many) again[q] = 1;
                     }
-                    if (met[q] > too_many) again[q] = 1;
                     if (pairs_.size() >= 256) settle();
                 }
             }
