@@ -1,5 +1,6 @@
 import hashlib
 import random
+import shutil
 
 import pytest
 import yaml
@@ -176,6 +177,18 @@ def test_changes_and_new_lists_are_followed(lists):
     assert road.version != before
     assert set(road.names) == {"agency", "second"}
     assert (road.entries, road.kinds, road.problems) == (1, {"md5"}, ())
+
+
+def test_a_list_taken_out_of_a_folder_of_lists_is_asked_no_more(lists):
+    road = lists(agency=[entry("one", md5=M)], second=[entry("two", md5=M)])
+    shutil.rmtree(lists.folder / "agency")
+    assert road.refresh()
+    assert [match.list for match in road.match([Fingerprints(media="other", md5=M)])[0]] == ["second"]
+    given = Lists.open([lists.folder / "second"])
+    shutil.rmtree(lists.folder / "second")
+    given.refresh()
+    assert "second" in given.problems[0]
+    assert given.match([Fingerprints(media="other", md5=M)])[0]
 
 
 def test_a_list_that_breaks_answers_as_before_and_is_named(lists):

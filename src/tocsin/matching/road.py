@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ LIMIT = 100
 _MOST_FRAMES = 20_000
 _MOST_ALIKE = 1000
 _MOST_PAIRS = 300
+_LOOK_S = 0.75
 _RANK = {"sha256": 0, "sha1": 1, "md5": 2, "pdq": 3, "photodna": 4, "video": 5, "window": 6}
 
 
@@ -60,6 +62,7 @@ class Lists:
         self._lock = threading.Lock()
         self._lists: dict[Path, HashList] = {}
         self._problems: dict[Path, str] = {}
+        self._looked = time.monotonic()
         for folder in self._given:
             found = folders_of(folder)
             if not found:
@@ -112,11 +115,17 @@ class Lists:
         return tuple(problem for problem in found if problem)
 
     def refresh(self) -> bool:
-        """Look at once for changed lists, and for lists new in the folders given; tell whether there was a change."""
+        """Look at once for changed lists, and for lists new in (or gone from) the folders given; tell of a change."""
+        self._looked = time.monotonic()
         changed = [one.refresh() for one in self._opened()]
         with self._lock:
-            for one in {found.resolve() for folder in self._given for found in folders_of(folder)}:
-                if one in self._lists:
+            there = {found.resolve() for folder in self._given for found in folders_of(folder)}
+            there |= {folder.resolve() for folder in self._given}
+            if gone := self._lists.keys() - there:
+                self._lists = {one: held for one, held in self._lists.items() if one not in gone}
+                changed.append(True)
+            for one in sorted(there - self._lists.keys()):
+                if not (one / MANIFEST).is_file():
                     continue
                 try:
                     self._lists = {**self._lists, one: HashList(one, self._key)}
@@ -145,6 +154,8 @@ class Lists:
         """
         if radius is not None and not 0 <= radius <= 256:
             raise ListError("The radius is a number of bits from 0 to 256.")
+        if time.monotonic() - self._looked > _LOOK_S:
+            self.refresh()
         found = [_Found() for _ in batch]
         for one in self._opened():
             _Question(one.view, batch, found, radius, dihedral, limit).ask()

@@ -33,7 +33,7 @@ def test_every_entry_comes_back_as_it_was(part):
 
 
 def _plain(value):
-    return sorted(value) if isinstance(value, list) and value and isinstance(value[0], tuple) else value
+    return sorted(value) if value and isinstance(value, list) and isinstance(value[0], tuple) else value or None
 
 
 def test_entries_are_found_by_name(part):

@@ -37,7 +37,7 @@ def test_pictures_and_videos_become_entries_named_after_their_files():
 def test_the_same_bytes_under_two_names_are_one_entry():
     same = Fingerprints(media="picture", sha256="12" * 32)
     one, two = read_media([Path("a"), Path("b")], Pool(same, same))
-    assert one.identity == two.identity
+    assert one.key == two.key
 
 
 def test_what_cannot_be_examined_is_left_out_or_listed_by_digest():

@@ -40,7 +40,7 @@ class Spill:
         """Append bytes."""
         self._held += data
         self.size += len(data)
-        if self._file and len(self._held) > _FLUSH:
+        if self._file is not None and len(self._held) > _FLUSH:
             self._file.write(self._held)
             self._held.clear()
 
@@ -85,12 +85,9 @@ class Collector:
         label = (entry.source, entry.scheme, entry.category, entry.classification)
         number = self._labels.get(label)
         if number is None:
-            if len(self._labels) >= MOST_LABELS:
-                raise BadRow(f"more than {MOST_LABELS:,} different categories: is the right column mapped to category?")
-            number = self._labels[label] = len(self._labels)
+            number = self._label(label)
         updated = entry.updated
         if entry.status == Status.ACTIVE:
-            text = _text(entry)
             packed = row.to_bytes(4, "little")
             for kind, value in entry.hashes:
                 spill = self._hashes.get(kind)
@@ -99,13 +96,19 @@ class Collector:
                 spill.add(packed + value)
             for frame in entry.frames:
                 self._frames.add(struct.pack("<IfB", row, frame.at, frame.quality) + frame.pdq)
-            if text:
-                self._text.add(text)
+            if entry.id or entry.extra is not None:
+                self._text.add(_text(entry))
         else:
             updated = updated or self._now
         quality = entry.quality if entry.quality >= 0 else NO_QUALITY
         self._rows.add(_ROW.pack(key_of(entry), number, entry.status, quality, updated, self._text.size))
-        self.rows += 1
+        self.rows = row + 1
+
+    def _label(self, label: tuple[str, str, str, str]) -> int:
+        if len(self._labels) >= MOST_LABELS:
+            raise BadRow(f"more than {MOST_LABELS:,} different categories: is the right column mapped to category?")
+        number = self._labels[label] = len(self._labels)
+        return number
 
     def table(self) -> npt.NDArray[Any]:
         """Return the rows (dtype ROW)."""
@@ -140,7 +143,7 @@ class Collector:
 def _text(entry: Entry) -> bytes:
     """Return an entry's id and extra as kept: ``=id``, or JSON; an extra that is too long is left out."""
     if entry.extra is None:
-        return b"=" + entry.id.encode("utf-8", "replace") if entry.id else b""
+        return b"=" + entry.id.encode("utf-8", "replace")
     try:
         held = {"id": entry.id, "extra": entry.extra}
         data = json.dumps(held, ensure_ascii=False, separators=(",", ":"), default=str)

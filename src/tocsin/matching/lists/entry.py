@@ -2,13 +2,13 @@
 
 import base64
 import binascii
-import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
+from hashlib import blake2b
 
 LENGTHS: dict[str, int] = {"md5": 16, "sha1": 20, "sha256": 32, "pdq": 32, "photodna": 144, "window": 38}
 """Kinds of hash a list may hold, and their bytes. ``window`` is the crop-tolerant signal of lists made here."""
@@ -54,9 +54,8 @@ class FrameHash:
 class Entry:
     """One row of a source, checked.
 
-    ``number`` is its line (or element) in the file; ``id`` the source's own name for it; ``identity`` the words that
-    tell whether two rows speak of the same thing (left empty: the id, else a hash). ``key`` is what stands for the
-    identity in a list (made from it when empty). ``updated``
+    ``number`` is its line (or element) in the file; ``id`` the source's own name for it; ``key`` the 16 bytes that
+    tell whether two rows speak of the same thing (left empty: made from the id, else from a hash). ``updated``
     is in Unix seconds, 0 when the source gives none. ``category`` is the raw code. ``extra`` is kept as it came.
     ``problem`` says what of the row could not be read, where at least one hash could.
     """
@@ -64,7 +63,6 @@ class Entry:
     number: int
     hashes: list[tuple[str, bytes]] = field(default_factory=list)
     id: str = ""
-    identity: str = ""
     key: bytes = b""
     status: int = Status.ACTIVE
     updated: int = 0
@@ -73,7 +71,7 @@ class Entry:
     scheme: str = ""
     source: str = ""
     quality: int = -1
-    frames: list[FrameHash] = field(default_factory=list)
+    frames: Sequence[FrameHash] = ()
     extra: Mapping[str, object] | None = None
     problem: str = ""
 
@@ -107,24 +105,28 @@ def read_hash(kind: str, text: str) -> bytes:
     raise BadRow(f"{kind}: {len(text)} digits where {length * 2} are needed")
 
 
-_KEYED_BY = ("md5", "sha1", "sha256", "pdq", "photodna", "window")
+_KEYED_BY = tuple(
+    (kind, kind.encode("ascii") + b" ") for kind in ("md5", "sha1", "sha256", "pdq", "photodna", "window")
+)
 
 
-def hash_identity(hashes: list[tuple[str, bytes]]) -> str:
-    """Return the identity of an entry that its source does not name: its first hash, in a fixed order of kinds."""
-    kind, value = min(hashes, key=lambda one: (_KEYED_BY.index(one[0]), one[1]))
-    return f"{kind} {value.hex()}"
+def hash_key(hashes: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return the key of an entry that is known by its hashes alone: made from the first, in a fixed order of kinds."""
+    held = list(hashes)
+    for kind, mark in _KEYED_BY:
+        values = [value for one, value in held if one == kind]
+        if values:
+            return blake2b(mark + (values[0] if len(values) == 1 else min(values)), digest_size=16).digest()
+    return bytes(16)
 
 
 def key_of(entry: Entry) -> bytes:
     """Return the 16 bytes that stand for an entry's identity: two entries of a list with the same key are one."""
     if entry.key:
         return entry.key
-    identity = entry.identity or (f"id {entry.id}" if entry.id else "")
-    if not identity:
-        frames = [("pdq", frame.pdq) for frame in entry.frames]
-        identity = hash_identity(entry.hashes or frames or [("md5", b"")])
-    return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    if entry.id:
+        return blake2b(b"id " + entry.id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return hash_key(entry.hashes or [("pdq", frame.pdq) for frame in entry.frames])
 
 
 def keep_hash(entry: Entry, kind: str, text: str) -> None:

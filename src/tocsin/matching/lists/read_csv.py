@@ -106,16 +106,27 @@ def read_csv(
 
 def _maker(columns: _Columns, sixty_four: str) -> Callable[[int, list[str]], Entry | Rejected]:
     """Return a function that makes an entry of a row's cells; the plain case, hashes only, is kept short."""
-    hashes, plain, count = columns.hashes, not columns.single and not columns.extra, columns.count
+    hashes = [(kind, LENGTHS[kind] * 2, at) for kind, at in columns.hashes]
+    plain, count = not columns.single and not columns.extra, columns.count
 
     def make(number: int, cells: list[str]) -> Entry | Rejected:
         try:
             if len(cells) < count:
                 cells = cells + [""] * (count - len(cells))
+            found = []
+            for kind, digits, at in hashes:
+                cell = cells[at]
+                if len(cell) == digits:
+                    found.append((kind, bytes.fromhex(cell)))
+                elif cell:
+                    raise ValueError
+            entry = Entry(number, found)
+        except ValueError:
             entry = Entry(number)
-            for kind, at in hashes:
-                if cells[at]:
+            for kind, _, at in hashes:
+                if cells[at].strip():
                     keep_hash(entry, kind, cells[at])
+        try:
             if not plain:
                 _fill(entry, cells, columns, sixty_four)
             if not entry.hashes and (entry.status == Status.ACTIVE or not entry.id):

@@ -73,4 +73,4 @@ def read_vpdq_json(file: BinaryIO, name: str = "") -> Iterator[Entry | Rejected]
             yield Rejected(number, str(reason), shortened(text))
     if frames:
         stem = Path(name).stem
-        yield Entry(1, id=stem, identity=f"video {stem}", frames=frames)
+        yield Entry(1, id=stem, frames=frames)

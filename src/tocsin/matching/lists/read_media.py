@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from tocsin.matching.lists.entry import Entry, FrameHash, Rejected
+from tocsin.matching.lists.entry import Entry, FrameHash, Rejected, hash_key
 from tocsin.media.options import Options
 from tocsin.model import Fingerprints, NotScanned
 
@@ -46,7 +46,7 @@ def _entry(number: int, path: Path, prints: Fingerprints) -> Entry:
         number,
         hashes,
         id=path.name[:500],
-        identity=f"sha256 {prints.sha256}" if prints.sha256 else "",
+        key=hash_key(hashes),
         quality=standing[0].quality if standing else -1,
         frames=frames if prints.media == "video" else [],
         problem=prints.detail if prints.reason else "",

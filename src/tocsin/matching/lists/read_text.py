@@ -72,7 +72,7 @@ def read_vpdq(file: BinaryIO, name: str = "") -> Iterator[Entry | Rejected]:
             raise ListError(f"{name or 'This video'} has more than {MOST_FRAMES:,} frames.")
     if frames:
         stem = Path(name).stem
-        yield Entry(1, id=stem, identity=f"video {stem}", frames=frames)
+        yield Entry(1, id=stem, frames=frames)
 
 
 def vpdq_frame(text: str) -> FrameHash:

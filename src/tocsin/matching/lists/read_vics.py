@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import ijson
 
-from tocsin.matching.lists.entry import BadRow, Entry, Rejected, hash_identity, keep_hash, read_date, shortened
+from tocsin.matching.lists.entry import BadRow, Entry, Rejected, hash_key, keep_hash, read_date, shortened
 from tocsin.matching.lists.lines import as_utf8
 
 _HEADER_EVENTS = 200_000
@@ -72,7 +72,7 @@ def _entry(number: int, media: Any, context: str) -> Entry | Rejected:
             keep_hash(entry, kind, text)
         if not entry.hashes:
             raise BadRow(entry.problem or "no hash in this media")
-        entry.identity = hash_identity(entry.hashes)
+        entry.key = hash_key(entry.hashes)
         return entry
     except BadRow as reason:
         return Rejected(number, str(reason), shortened({k: v for k, v in media.items() if k.lower() not in _LEFT_OUT}))
