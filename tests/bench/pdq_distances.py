@@ -26,7 +26,8 @@ Pixels = npt.NDArray[np.uint8]
 
 FOLDERS = ("/usr/share/backgrounds", "/usr/share/wallpapers")
 BINS = (0, 2, 4, 6, 8, 10, 16)
-MOSAICS, PIECES = 4000, 2000
+MOSAICS, PIECES = 2500, 1500
+LARGEST = 2600  # pixels, the sides of pieces
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def _pieces(count: int) -> Iterator[tuple[bytes, int, int]]:
         each = max(1, count // len(large))
         if number % each == 0:
             whole = np.asarray(Image.open(large[number // each % len(large)]).convert("RGB"))
-        height, width = (int(chance.uniform(2 * scaled.LEAST_SIDE, side + 1)) for side in whole.shape[:2])
+        height, width = (int(chance.uniform(2 * scaled.LEAST_SIDE, min(side, LARGEST) + 1)) for side in whole.shape[:2])
         top, left = (int(chance.integers(0, n - m + 1)) for n, m in zip(whole.shape, (height, width), strict=False))
         yield _jpeg(whole[top : top + height, left : left + width], chance), height, width
 
