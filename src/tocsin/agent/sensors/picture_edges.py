@@ -24,10 +24,12 @@ Shares = npt.NDArray[np.float32]
 
 SMALLEST = 64
 """Shortest side, in pixels, of what is taken for a picture."""
-MOST_CROPS = 16
+MOST_CROPS = 24
 """Most crops tried of one picture."""
 MOST_PICTURES = 60
 """Most pictures found in one look at a window."""
+SHAPES = (4 / 3, 3 / 2, 3 / 4, 2 / 3, 1.0, 16 / 9, 9 / 16, 5 / 4, 4 / 5)
+"""Width by height of usual photographs."""
 BLOCK = 8
 _BUSY = 0.35
 _REACH = 16
@@ -35,6 +37,7 @@ _FLAT = 0.05
 _LIVE = 0.12
 _STEP = 0.8
 _FAR = 600
+_HIDDEN = 0.5
 _SEAM = 0.48
 _GAP = 0.05
 _DEEPEST = 8
@@ -229,14 +232,18 @@ def _crops(grain: Grain, part: _Part) -> Found | None:
 
     def add(places: Sequence[int]) -> None:
         top, bottom, left, right = places
-        if min(right - left, bottom - top) >= SMALLEST and len(crops) < MOST_CROPS:
+        inside = top >= 0 and left >= 0 and bottom <= grain.height and right <= grain.width
+        if inside and min(right - left, bottom - top) >= SMALLEST and len(crops) < MOST_CROPS:
             crops[Rect(left, top, right - left, bottom - top)] = None
 
     add([side.places[0] for side in sides])
-    for level in range(_MOST_PLACES):
-        add([side.frames[min(level, len(side.frames) - 1)] for side in sides])
-    ranked = sorted(product(*(range(len(side.places)) for side in sides)), key=lambda choice: _cost(choice, sides))
-    for choice in ranked:
+    frames = [[side.frames[min(level, len(side.frames) - 1)] for side in sides] for level in range(_MOST_PLACES)]
+    for frame in frames:
+        add(frame)
+    for shape in _shapes(sides):
+        add(shape)
+    choices = product(*(range(len(side.places)) for side in sides))
+    for choice in sorted(choices, key=lambda choice: _cost(choice, sides, frames)):
         add([side.places[i] for side, i in zip(sides, choice, strict=True)])
     return Found(tuple(crops), certain) if crops else None
 
@@ -250,9 +257,34 @@ class _Side:
     certain: bool
 
 
-def _cost(places: Sequence[int], sides: Sequence[_Side]) -> int:
-    """Return how unlikely a choice of places is: each step outward counts, twice where the first is certain."""
-    return sum(place * (2 if side.certain else 1) for place, side in zip(places, sides, strict=True))
+def _shapes(sides: Sequence[_Side]) -> Iterator[list[int]]:
+    """Yield edges that give a picture one of the usual shapes, where one or two opposite sides cannot be seen."""
+    unsure = [i for i, side in enumerate(sides) if not side.certain]
+    if unsure not in ([0], [1], [0, 1], [2], [3], [2, 3]):
+        return
+    edges = [side.places[0] for side in sides]
+    high, wide = edges[1] - edges[0], edges[3] - edges[2]
+    upright = unsure[0] < 2
+    for shape in SHAPES:
+        more = (wide / shape - high) if upright else (high * shape - wide)
+        if not 0 < more <= _HIDDEN * (high if upright else wide):
+            continue
+        for share in (0.5,) if len(unsure) == 2 else (float(unsure[0] % 2),):
+            moved = edges.copy()
+            moved[0 if upright else 2] -= round(more * (1 - share))
+            moved[1 if upright else 3] += round(more * share)
+            yield moved
+
+
+def _cost(choice: Sequence[int], sides: Sequence[_Side], frames: Sequence[Sequence[int]]) -> int:
+    """Return how unlikely a choice of places is: each step outward counts, twice where the first is certain.
+
+    A picture in the middle of a frame, as players and viewers put it, is likelier.
+    """
+    top, bottom, left, right = (side.places[i] for side, i in zip(sides, choice, strict=True))
+    middle = any(abs(left + right - f[2] - f[3]) <= 4 and abs(top + bottom - f[0] - f[1]) <= 4 for f in frames)
+    steps = sum(i * (2 if side.certain else 1) for i, side in zip(choice, sides, strict=True))
+    return steps - 3 * middle
 
 
 def _side(grain: Grain, rough: Rect, side: int) -> _Side:

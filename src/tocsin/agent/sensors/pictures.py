@@ -34,7 +34,7 @@ FORGET_AFTER = 600.0
 """Seconds after which a picture that still stands is asked of again: lists change."""
 REMEMBERED = 4096
 """Pictures remembered as asked of."""
-FRAME_CROPS = 5
+FRAME_CROPS = 8
 """Crops tried of a picture where something moves; there is another chance a second later."""
 
 
