@@ -13,7 +13,7 @@ def test_info_counts_and_never_holds_a_hash(made, md5_of, pdq_of):
     assert (facts["name"], facts["source"], facts["entries"], facts["tombstones"]) == ("made", "Agency", 2, 1)
     assert facts["kinds"] == {"md5": 2, "pdq": 1}
     assert facts["categories"] == {"1": 1, "2": 1}
-    assert (facts["encrypted"], facts["radius"]) == (False, 20)
+    assert (facts["encrypted"], facts["radius"], facts["updated"]) == (False, 20, "")
     assert not any(md5_of(text) in repr(facts) for text in "abc")
 
 

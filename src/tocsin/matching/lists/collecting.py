@@ -4,6 +4,7 @@ A list that is to be sealed is gathered in memory instead: its entries never tou
 """
 
 import json
+import os
 import struct
 import time
 from pathlib import Path
@@ -33,7 +34,8 @@ class Spill:
 
     def __init__(self, folder: Path | None, name: str) -> None:
         self._held = bytearray()
-        self._file = (folder / f"{name}.gathered").open("xb+") if folder else None
+        self._path = folder / f"{name}.gathered" if folder else None
+        self._file = _private(self._path) if self._path else None
         self.size = 0
 
     def add(self, data: bytes) -> None:
@@ -58,11 +60,15 @@ class Spill:
 
     def close(self) -> None:
         """Let go of the file, and remove it."""
-        if self._file:
+        if self._file is not None and self._path is not None:
             self._file.close()
-            Path(self._file.name).unlink(missing_ok=True)
+            self._path.unlink(missing_ok=True)
             self._file = None
         self._held = bytearray()
+
+
+def _private(path: Path) -> Any:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb+")
 
 
 class Collector:

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ class HashList:
             "kinds": kinds, "categories": dict(sorted(categories.items())[:1000]),
             "encrypted": bool(view.state.recipients), "version": view.state.version, "parts": len(view.parts),
             "bytes": sum(int(file["size"]) for part in view.state.parts for file in part.files.values()),
-            "created": terms.created, "newest": newest, "folder": str(self.folder),
+            "created": terms.created, "updated": _moment(newest), "folder": str(self.folder),
         }  # fmt: skip
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> int:
@@ -164,6 +165,14 @@ class HashList:
         view = self.view
         checks = [[part.name, sorted(file["sha256"] for file in part.files.values())] for part in view.state.parts]
         return json.dumps([view.state.version, checks, repr(view.terms)])
+
+
+def _moment(seconds: int) -> str:
+    """Return the time of the newest entry that has one, in words a program reads too."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else ""
+    except (OverflowError, OSError, ValueError):
+        return ""
 
 
 def _unread(path: Path, error: OSError) -> str:
