@@ -49,7 +49,7 @@ def strip(rgb: Pixels) -> Pixels | None:
 def _border_colour(rgb: Pixels) -> npt.NDArray[np.int16] | None:
     """Return the colour of the first outermost line (top, bottom, left, right) that is of one colour."""
     for line in (rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]):
-        colour = np.median(line, axis=0).astype(np.int16)
+        colour: npt.NDArray[np.int16] = np.median(line, axis=0).astype(np.int16)
         if _uniform(line[np.newaxis], colour)[0]:
             return colour
     return None

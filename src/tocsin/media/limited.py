@@ -37,6 +37,7 @@ P = TypeVar("P", str, Path)
 _log = logging.getLogger(__name__)
 _START_S = 60.0
 _AHEAD = 16
+_MEMORY_FILES = hasattr(os, "memfd_create")
 _KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "SYSTEMROOT")
 _BYTES_A_PIXEL = 12
 _BYTES_A_SECOND = 20_000_000
@@ -340,16 +341,12 @@ def _descriptor(source: Source) -> int | NotScanned:
     if not isinstance(source, bytes):
         return open_regular(source)
     try:
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create("media")
-        else:
-            with tempfile.TemporaryFile() as file:
-                descriptor = os.dup(file.fileno())
-        with os.fdopen(descriptor, "wb", closefd=False) as writing:
-            writing.write(source)
+        with os.fdopen(os.memfd_create("media"), "wb") if _MEMORY_FILES else tempfile.TemporaryFile() as file:
+            file.write(source)
+            file.flush()
+            return os.dup(file.fileno())
     except OSError as error:
         return NotScanned("failed", words(error))
-    return descriptor
 
 
 def _read(answer: dict[str, Any]) -> Result:

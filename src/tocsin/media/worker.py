@@ -41,8 +41,7 @@ def main() -> None:
             sock.settimeout(settings["idle"])
             request, descriptor = messages.receive_with_file(sock)
             sock.settimeout(None)
-            signal.setitimer(signal.ITIMER_REAL, request["seconds"] + GRACE)
-            confinement.allow_cpu(request["seconds"])
+            _allow(request["seconds"])
             with os.fdopen(descriptor, "rb", buffering=0) as file:
                 _serve(sock, file, request, settings["pixels"])
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -107,7 +106,7 @@ def _serve(sock: socket.socket, file: Any, request: dict[str, Any], pixels: int)
 
     options = Options(**request["options"])
     if request["members"]:
-        _serve_members(sock, file, options, pixels)
+        _serve_members(sock, file, options, pixels, request["seconds"])
         return
     try:
         result = fingerprint(file, options, limit_pixels=pixels)
@@ -118,8 +117,14 @@ def _serve(sock: socket.socket, file: Any, request: dict[str, Any], pixels: int)
     messages.send(sock, messages.told(result))
 
 
-def _serve_members(sock: socket.socket, file: Any, options: Any, pixels: int) -> None:
-    """Answer with one message for each file in an archive, and one at the end."""
+def _allow(seconds: float) -> None:
+    """Start the clocks, of time and of the processor's time, that end this process."""
+    signal.setitimer(signal.ITIMER_REAL, seconds + GRACE)
+    confinement.allow_cpu(seconds)
+
+
+def _serve_members(sock: socket.socket, file: Any, options: Any, pixels: int, seconds: float) -> None:
+    """Answer with one message for each file in an archive, each with time of its own, and one at the end."""
     from tocsin.media import archives
     from tocsin.media.fingerprint import fingerprint
 
@@ -129,6 +134,7 @@ def _serve_members(sock: socket.socket, file: Any, options: Any, pixels: int) ->
             result = data if isinstance(data, NotScanned) else fingerprint(data, options, limit_pixels=pixels)
             size = 0 if isinstance(data, NotScanned) else len(data)
             messages.send(sock, {"member": member.name, "size": size, **messages.told(result)})
+            _allow(seconds)
         messages.send(sock, {"end": True})
     except MemoryError:
         messages.send(sock, messages.told(NotScanned("too-large", "The archive needs more memory than it may use.")))
