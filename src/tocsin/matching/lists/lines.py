@@ -75,9 +75,11 @@ class _Recoded(io.RawIOBase):
         self._held = b""
 
     def readable(self) -> bool:
+        """Say that it can be read."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
+        """Fill ``buffer`` and return how many bytes; 0 at the end."""
         while not self._held:
             raw = self._file.read(65_536)
             self._held = self._decoder.decode(raw, final=not raw).encode("utf-8", "replace")

@@ -157,12 +157,14 @@ class _Hashing:
         self._file, self.digest, self.size = file, hashlib.sha256(), 0
 
     def write(self, piece: Any) -> int:
+        """Write, count and hash a piece."""
         self._file.write(piece)
         self.digest.update(piece)
         self.size += len(piece)
         return len(piece)
 
     def flush(self) -> None:
+        """Pass what was written on to the system."""
         self._file.flush()
 
 
@@ -174,6 +176,7 @@ class _Pieces:
         self._held = memoryview(b"")
 
     def read(self, size: int = -1) -> bytes:
+        """Return at most ``size`` of the next bytes; none at the end."""
         while not len(self._held):
             piece = next(self._pieces, None)
             if piece is None:
