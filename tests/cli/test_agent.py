@@ -65,3 +65,23 @@ def test_a_bad_order_or_hub_is_one_sentence_and_exit_2(tmp_path):
     assert "not a signed order" in done.output
     order.write_bytes(b"\xff\xfe")
     assert run(*argv, "--token", "t").exit_code == 2
+
+
+def test_lists_on_this_computer_are_chosen_by_name_and_only_the_authoritys_own(tmp_path):
+    data, own, theirs = tmp_path / "agent", tmp_path / "own", tmp_path / "theirs"
+    for folder, origin in ((own, "own"), (theirs, "shared")):
+        folder.mkdir()
+        (folder / "list.yaml").write_text(f"name: x\norigin: {origin}\n")
+    Folders(data).create()
+    configs.save(Folders(data), Config("https://hub.example:8420", "d", "k", "u", 15.0, "", (), "00", "laptop"))
+    at = ("--data", str(data))
+    assert "the hub's are asked" in run("lists", "show", *at).output
+    refused = run("lists", "add", str(theirs), *at)
+    assert refused.exit_code == 2
+    assert "stay on the hub" in refused.output
+    assert run("lists", "add", str(own), *at).exit_code == 0
+    assert run("lists", "add", str(own), *at).exit_code == 0
+    assert configs.load(Folders(data)).lists == (str(own),)
+    assert run("lists", "show", *at).output.strip() == str(own)
+    assert run("lists", "remove", str(own), *at).exit_code == 0
+    assert configs.load(Folders(data)).lists == ()

@@ -145,16 +145,8 @@ class Agent:
             self._loop.warn,
         )
         self._told = told
-        self._collecting = Collecting(
-            self._loop,
-            self.journal,
-            self._health,
-            self._crew,
-            self._clock,
-            self.notice,
-            self._open_senses,
-            self._display,
-        )
+        heard = self.journal, self._health, self._crew, self._clock, self.notice
+        self._collecting = Collecting(self._loop, *heard, self._open_senses, self._display)
         self._limits = Limits(self._clock, self._collecting.shed, self._degraded)
         self._crew.start("uplink", self._uplink.run, self._uplink.wake)
         self._crew.start("evidence", self._evidence.run, self._evidence.wake)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,62 @@ def unenrol(yes: bool, data: Path | None) -> None:
     except AgentError as problem:
         raise click.exceptions.Exit(_fail(problem)) from None
     click.echo("Removed. The authority was told." if told else "Removed. The hub could not be reached; it will notice.")
+
+
+@command.group(epilog="Example:  tocsin agent lists add /media/usb/unit-list")
+def lists() -> None:
+    """The authority's own hash lists on this computer, where somebody chose to have some. Others stay on the hub."""
+
+
+@lists.command(epilog="Example:  tocsin agent lists add /media/usb/unit-list")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@_DATA
+def add(folder: Path, data: Path | None) -> None:
+    """Have pictures and files compared with a list on this computer, also while the hub cannot be reached."""
+    from tocsin.agent.own_lists import check
+
+    folder = folder.resolve()
+    _change_lists(data, lambda held: (*(one for one in held if one != str(folder)), str(folder)), lambda: check(folder))
+    click.echo(f"The list in {folder} is used from the agent's next start; the notice will say so and ask again.")
+
+
+@lists.command(epilog="Example:  tocsin agent lists remove /media/usb/unit-list")
+@click.argument("folder", type=click.Path(path_type=Path))
+@_DATA
+def remove(folder: Path, data: Path | None) -> None:
+    """Use a list on this computer no longer; its folder is left as it is."""
+    folder = folder.resolve()
+    _change_lists(data, lambda held: tuple(one for one in held if one != str(folder)))
+    click.echo(f"The list in {folder} is not used any more from the agent's next start.")
+
+
+@lists.command(epilog="Example:  tocsin agent lists show")
+@_DATA
+def show(data: Path | None) -> None:
+    """Name the folders of the lists on this computer."""
+    for folder in _change_lists(data, tuple) or ("No list lies on this computer; the hub's are asked.",):
+        click.echo(folder)
+
+
+def _change_lists(
+    data: Path | None, change: Callable[[tuple[str, ...]], tuple[str, ...]], check: Callable[[], None] = lambda: None
+) -> tuple[str, ...]:
+    """Change which lists are used here, and return them; exit with a sentence where that cannot be."""
+    from dataclasses import replace
+
+    from tocsin.agent import config as configs
+    from tocsin.agent.config import AgentError
+
+    folders = _folders(data)
+    try:
+        held = configs.load(folders)
+        check()
+        lists = change(held.lists)
+        if lists != held.lists:
+            configs.save(folders, replace(held, lists=lists))
+    except (AgentError, OSError) as problem:
+        raise click.exceptions.Exit(_fail(problem)) from None
+    return lists
 
 
 def _print_ledger(rows: list[Any], events: list[dict[str, Any]]) -> None:

@@ -42,3 +42,12 @@ def test_a_file_by_its_path_and_what_is_in_an_archive(workers, tmp_path):
 def test_what_is_damaged_still_has_digests_and_a_reason(workers):
     found = workers.fingerprint(png()[:200])
     assert isinstance(found, NotScanned) or found.reason
+
+
+def test_a_worker_can_be_there_before_the_first_file():
+    made = Workers()
+    made.warm()
+    assert len(made.processes) == 1
+    made.close()
+    made.warm()
+    made.close()

@@ -121,13 +121,14 @@ class MountWatch:
     """Tells when drives come and go: the kernel marks its list of mounts as changed."""
 
     def __init__(self, mountinfo: Path = Path("/proc/self/mountinfo")) -> None:
-        self._file = mountinfo.open("rb")
+        self._file = mountinfo.open("rb") if mountinfo.exists() else None
         self._poller = select.poll()
-        self._poller.register(self._file.fileno(), select.POLLERR | select.POLLPRI)
+        if self._file is not None:
+            self._poller.register(self._file.fileno(), select.POLLERR | select.POLLPRI)
 
     def changed(self) -> bool:
         """Say whether anything was mounted or unmounted since the last call."""
-        if not self._poller.poll(0):
+        if self._file is None or not self._poller.poll(0):
             return False
         self._file.seek(0)
         self._file.read()
@@ -135,7 +136,8 @@ class MountWatch:
 
     def close(self) -> None:
         """Close the list."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def mounted(mountinfo: Path) -> Iterator[tuple[str, str]]:

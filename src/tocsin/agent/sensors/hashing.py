@@ -1,5 +1,6 @@
 """Hashing files for the agent: what a stranger's file holds is decoded in limited worker processes, never here."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +9,7 @@ from tocsin.media.limited import Limited, LimitedError, Limits
 from tocsin.media.options import Options
 from tocsin.model import Fingerprints, NotScanned
 
+_WARM_S = 600.0
 _NO_WORKER = "The process that decodes pictures could not be started."
 
 
@@ -34,7 +36,8 @@ class Workers:
     """
 
     def __init__(self, workers: int = 1, *, idle: bool = False) -> None:
-        self._limited = Limited(workers, Limits(nice=19 if idle else 5, jobs=2000), frames=True)
+        limits = Limits(nice=19, jobs=2000) if idle else Limits(jobs=2000, idle=_WARM_S)
+        self._limited = Limited(workers, limits, frames=True)
         self._options = Options(frames=True, keyframes=True)
 
     def fingerprint(self, source: Path | bytes) -> Fingerprints | NotScanned:
@@ -51,6 +54,11 @@ class Workers:
                 yield held.name, held.size, held.result
         except LimitedError:
             yield "", 0, NotScanned("unsupported", _NO_WORKER)
+
+    def warm(self) -> None:
+        """Start a worker before there is anything to decode, so that the first file does not wait for it."""
+        with contextlib.suppress(LimitedError):
+            _ = self._limited.missing
 
     @property
     def processes(self) -> tuple[int, ...]:
