@@ -1,13 +1,16 @@
+import io
 import json
 import socket
 import subprocess
 import sys
+import zipfile
 from contextlib import contextmanager
 from dataclasses import asdict
 
 import pytest
 
 from tocsin.media import messages
+from tocsin.media import worker as worker_module
 from tocsin.media.options import Options
 
 SETTINGS = {
@@ -85,3 +88,17 @@ def test_half_a_message_ends_it(cut):
         sock.sendall(b"\0\0\0\x09{}"[:cut])
         sock.shutdown(socket.SHUT_WR)
         assert process.wait(20) == 0
+
+
+def test_each_file_of_an_archive_has_time_of_its_own(monkeypatch):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in "abc":
+            archive.writestr(name, b"words")
+    allowed = []
+    monkeypatch.setattr(worker_module, "_allow", allowed.append)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        worker_module._serve_members(theirs, packed, Options(), 1_000_000, 7.0)
+        assert [messages.receive(ours).get("member") for _ in range(4)] == ["a", "b", "c", None]
+    assert allowed == [7.0] * 3

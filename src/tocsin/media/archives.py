@@ -50,6 +50,7 @@ class _Spent:
     bytes: int = 0
 
     def left(self) -> int:
+        """Return how many bytes more may be unpacked; below 0 when too many were."""
         allowed = min(self.bounds.total, max(self.bounds.free, self.size * self.bounds.ratio))
         return allowed - self.bytes
 
