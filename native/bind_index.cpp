@@ -37,8 +37,9 @@ struct BoundBands {
         : buffer(from, PyBUF_SIMPLE), bands(buffer.at(offset), buffer.after(offset), shape) {}
 };
 
-Shape shape_of(std::uint64_t entries, std::uint64_t leaders, std::uint64_t singles, bool listed, std::int64_t first) {
-    const Shape shape{entries, leaders, singles, listed, first};
+Shape shape_of(std::uint64_t entries, std::uint64_t leaders, std::uint64_t singles, bool listed, std::int64_t first,
+               int bits) {
+    const Shape shape{entries, leaders, singles, listed, first, bits};
     if (!shape.sound()) throw nb::value_error("its counts contradict each other");
     return shape;
 }
@@ -93,32 +94,32 @@ void bind_index(nb::module_ &m) {
         .def(
             "__init__",
             [](BoundBands *self, nb::handle buffer, std::size_t offset, std::uint64_t entries, std::uint64_t leaders,
-               std::uint64_t singles, bool listed, std::int64_t first_id) {
-                new (self) BoundBands(buffer, offset, shape_of(entries, leaders, singles, listed, first_id));
+               std::uint64_t singles, bool listed, std::int64_t first_id, int bits) {
+                new (self) BoundBands(buffer, offset, shape_of(entries, leaders, singles, listed, first_id, bits));
             },
-            "buffer"_a, "offset"_a, "entries"_a, "leaders"_a, "singles"_a, "listed"_a, "first_id"_a);
+            "buffer"_a, "offset"_a, "entries"_a, "leaders"_a, "singles"_a, "listed"_a, "first_id"_a, "bits"_a);
 
     m.def(
         "index_block_size",
-        [](std::uint64_t entries, std::uint64_t leaders, std::uint64_t singles, bool listed, std::int64_t first_id) {
-            return Layout(shape_of(entries, leaders, singles, listed, first_id)).size;
-        },
-        "entries"_a, "leaders"_a, "singles"_a, "listed"_a, "first_id"_a, "Bytes that a block of this shape takes.");
+        [](std::uint64_t entries, std::uint64_t leaders, std::uint64_t singles, bool listed, std::int64_t first_id,
+           int bits) { return Layout(shape_of(entries, leaders, singles, listed, first_id, bits)).size; },
+        "entries"_a, "leaders"_a, "singles"_a, "listed"_a, "first_id"_a, "bits"_a, "Bytes that a block of this shape takes.");
 
     nb::class_<BoundBuilder>(m, "IndexBuilder", "Groups (n, 32) codes, then writes them as a banded block.")
         .def(
             "__init__",
-            [](BoundBuilder *self, Codes codes, std::optional<Ids> ids, bool raw) {
+            [](BoundBuilder *self, Codes codes, std::optional<Ids> ids, bool raw, int bits) {
+                if (bits != 0 && bits != 8 && bits != 16) throw nb::value_error("bands have 8 or 16 bits");
                 if (ids) same_length(codes, *ids);
                 new (self) BoundBuilder{codes, ids, std::nullopt};
                 nb::gil_scoped_release release;
-                self->builder.emplace(codes.data(), raw, ids ? ids->data() : nullptr, codes.shape(0));
+                self->builder.emplace(codes.data(), raw, ids ? ids->data() : nullptr, codes.shape(0), bits);
             },
-            "codes"_a, "ids"_a.none(), "raw"_a = true)
+            "codes"_a, "ids"_a.none(), "raw"_a = true, "bits"_a = 0)
         .def_prop_ro("shape",
                      [](const BoundBuilder &self) {
                          const Shape &s = self.builder->shape;
-                         return nb::make_tuple(s.entries, s.leaders, s.singles, s.listed, s.first_id);
+                         return nb::make_tuple(s.entries, s.leaders, s.singles, s.listed, s.first_id, s.bits);
                      })
         .def(
             "write",

@@ -10,13 +10,15 @@ namespace tocsin {
 
 static_assert(std::endian::native == std::endian::little, "the index file is little-endian");
 
-constexpr int kBands = 16;              // bands of 16 bits
-constexpr std::size_t kBuckets = 65536;  // values of a band
-
 struct Code {
     std::uint64_t word[4];
 
-    unsigned band(int i) const { return (word[i >> 2] >> (16 * (i & 3))) & 0xffff; }
+    // Band i of `bits` (8 or 16) bits, and the 16 bits that follow it, going round.
+    unsigned band(int i, int bits) const { return word[i * bits >> 6] >> (i * bits & 63) & ((1u << bits) - 1); }
+    unsigned tag(int i, int bits) const {
+        if (bits == 16) return band((i + 1) & 15, 16);
+        return band((i + 1) & 31, 8) | band((i + 2) & 31, 8) << 8;
+    }
     bool operator==(const Code &) const = default;
 };
 

@@ -21,7 +21,7 @@ std::size_t aligned(std::size_t size) { return (size + kLine - 1) / kLine * kLin
 }  // namespace
 
 bool Shape::sound() const {
-    if (entries > kMost || leaders > entries || singles > leaders) return false;
+    if (entries > kMost || leaders > entries || singles > leaders || (bits != 8 && bits != 16)) return false;
     if (!listed) return leaders == entries && singles == entries;
     return entries - singles >= 2 * (leaders - singles) && (leaders > singles || entries == singles);
 }
@@ -31,9 +31,9 @@ Layout::Layout(const Shape &shape) {
     ordinal_stride = aligned(4 * shape.leaders);
     codes = 0;
     offsets = codes + aligned(32 * shape.leaders);
-    tags = offsets + aligned(4 * kBands * (kBuckets + 1));
-    ordinals = tags + kBands * tag_stride;
-    ids = ordinals + kBands * ordinal_stride;
+    tags = offsets + aligned(4 * shape.bands() * (shape.buckets() + 1));
+    ordinals = tags + shape.bands() * tag_stride;
+    ids = ordinals + shape.bands() * ordinal_stride;
     starts = ids + (shape.listed ? aligned(8 * shape.entries) : 0);
     size = starts + (shape.leaders > shape.singles ? aligned(4 * (shape.leaders - shape.singles + 1)) : 0);
 }
@@ -45,10 +45,10 @@ Bands::Bands(const std::uint8_t *block, std::size_t size, const Shape &given)
     if (reinterpret_cast<std::uintptr_t>(block) % alignof(Code)) throw std::invalid_argument("it is not aligned");
     // 4 MB read once, about a millisecond: from here on every bucket lies within its band. Ordinals and groups, too many
     // to look through at each start, are checked when they are used.
-    for (int band = 0; band < kBands; ++band) {
+    for (int band = 0; band < shape.bands(); ++band) {
         const std::uint32_t *at = offsets(band);
-        bool sound = at[0] == 0 && at[kBuckets] == shape.leaders;
-        for (std::size_t i = 0; i < kBuckets; ++i) sound &= at[i] <= at[i + 1];
+        bool sound = at[0] == 0 && at[shape.buckets()] == shape.leaders;
+        for (std::size_t i = 0; i < shape.buckets(); ++i) sound &= at[i] <= at[i + 1];
         if (!sound) throw std::invalid_argument("its bucket offsets are damaged");
     }
 }
@@ -61,7 +61,7 @@ std::pair<std::uint64_t, std::uint64_t> Bands::entries_of(std::uint32_t ordinal)
     return {at[0], at[1]};
 }
 
-Builder::Builder(const std::uint8_t *codes, bool raw, const std::int64_t *ids, std::uint64_t count)
+Builder::Builder(const std::uint8_t *codes, bool raw, const std::int64_t *ids, std::uint64_t count, int bits)
     : codes_(codes), raw_(raw), ids_(ids), count_(count) {
     if (count > kMost) throw std::length_error("an index holds at most 4,294,967,294 entries");
     shape.entries = shape.leaders = shape.singles = count;
@@ -70,6 +70,7 @@ Builder::Builder(const std::uint8_t *codes, bool raw, const std::int64_t *ids, s
         shape.listed = static_cast<std::uint64_t>(id(i)) != static_cast<std::uint64_t>(shape.first_id) + i;
     group();
     if (shape.listed) shape.first_id = 0;
+    shape.bits = bits ? bits : shape.leaders < kNarrow ? 8 : 16;
 }
 
 // Finds equal codes through a hash table of (fragment, entry) words; a slot is touched only a prefetch after it is known.
@@ -162,24 +163,26 @@ void Builder::write(std::uint8_t *block) const {
 
     // A counting sort a band: all histograms in one pass, then one pass a band.
     auto *offsets = reinterpret_cast<std::uint32_t *>(block + layout.offsets);
+    const std::size_t buckets = shape.buckets();
     for (std::uint64_t i = 0; i < leaders; ++i)
-        for (int band = 0; band < kBands; ++band) ++offsets[band * (kBuckets + 1) + codes[i].band(band) + 1];
-    std::vector<std::uint32_t> next(kBuckets);
-    for (int band = 0; band < kBands; ++band) {
-        std::uint32_t *at = offsets + band * (kBuckets + 1);
-        for (std::size_t b = 0; b < kBuckets; ++b) at[b + 1] += at[b];
-        std::copy(at, at + kBuckets, next.begin());
+        for (int band = 0; band < shape.bands(); ++band)
+            ++offsets[band * (buckets + 1) + codes[i].band(band, shape.bits) + 1];
+    std::vector<std::uint32_t> next(buckets);
+    for (int band = 0; band < shape.bands(); ++band) {
+        std::uint32_t *at = offsets + band * (buckets + 1);
+        for (std::size_t b = 0; b < buckets; ++b) at[b + 1] += at[b];
+        std::copy(at, at + buckets, next.begin());
         auto *tags = reinterpret_cast<std::uint16_t *>(block + layout.tags + band * layout.tag_stride);
         auto *ordinals = reinterpret_cast<std::uint32_t *>(block + layout.ordinals + band * layout.ordinal_stride);
         constexpr std::uint64_t kAhead = 24;
         for (std::uint64_t i = 0; i < leaders; ++i) {
             if (i + kAhead < leaders) {
-                const std::uint32_t soon = next[codes[i + kAhead].band(band)];
+                const std::uint32_t soon = next[codes[i + kAhead].band(band, shape.bits)];
                 __builtin_prefetch(tags + soon, 1);
                 __builtin_prefetch(ordinals + soon, 1);
             }
-            const std::uint32_t place = next[codes[i].band(band)]++;
-            tags[place] = static_cast<std::uint16_t>(codes[i].band((band + 1) % kBands));
+            const std::uint32_t place = next[codes[i].band(band, shape.bits)]++;
+            tags[place] = static_cast<std::uint16_t>(codes[i].tag(band, shape.bits));
             ordinals[place] = static_cast<std::uint32_t>(i);
         }
     }

@@ -1,8 +1,11 @@
 // The banded form of a set of codes: one block of memory, the same in a file and in memory.
 //
-// Codes that are equal share one *leader*; its ordinal stands for all of them. For each of the 16 bands the leaders are
-// sorted into 65,536 buckets by the band's value, and in bucket order lie each leader's *tag* (the next band's 16 bits,
-// cyclically) and its ordinal. A search streams tags and touches ordinals and codes only where the tag is near.
+// Codes that are equal share one *leader*; its ordinal stands for all of them. For each band the leaders are sorted into
+// buckets by the band's value, and in bucket order lie each leader's *tag* (the 16 bits after the band, going round) and
+// its ordinal. A search streams tags and touches ordinals and codes only where the tag is near.
+//
+// Two forms: 16 bands of 16 bits, and for fewer than kNarrow leaders 32 bands of 8. The second needs 32 probes instead of
+// 272 and streams more tags in each, which costs less while there are few.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +16,8 @@
 
 namespace tocsin {
 
+constexpr std::uint64_t kNarrow = 250'000;
+
 // What the header of a file says about the block.
 struct Shape {
     std::uint64_t entries = 0;
@@ -20,7 +25,10 @@ struct Shape {
     std::uint64_t singles = 0;   // leaders of one entry; these have the lowest ordinals
     bool listed = false;         // ids are listed; else entry i has id first_id + i, and all are singles
     std::int64_t first_id = 0;
+    int bits = 16;               // of a band
 
+    int bands() const { return 256 / bits; }
+    std::size_t buckets() const { return std::size_t{1} << bits; }
     bool sound() const;
 };
 
@@ -41,7 +49,7 @@ class Bands {
 
     const Code *codes() const { return reinterpret_cast<const Code *>(block_ + layout.codes); }
     const std::uint32_t *offsets(int band) const {
-        return reinterpret_cast<const std::uint32_t *>(block_ + layout.offsets) + band * (kBuckets + 1);
+        return reinterpret_cast<const std::uint32_t *>(block_ + layout.offsets) + band * (shape.buckets() + 1);
     }
     const std::uint16_t *tags(int band) const {
         return reinterpret_cast<const std::uint16_t *>(block_ + layout.tags + band * layout.tag_stride);
@@ -64,8 +72,8 @@ class Bands {
 // Makes a block from codes in any order. `raw` codes are permuted on the way; those from another index already are.
 class Builder {
   public:
-    // `ids` null: 0 … count-1. The arrays are read again by write().
-    Builder(const std::uint8_t *codes, bool raw, const std::int64_t *ids, std::uint64_t count);
+    // `ids` null: 0 … count-1. `bits` 0: the form that suits the size. The arrays are read again by write().
+    Builder(const std::uint8_t *codes, bool raw, const std::int64_t *ids, std::uint64_t count, int bits = 0);
 
     Shape shape;
     void write(std::uint8_t *block) const;  // Layout(shape).size bytes, 64-byte aligned or nearly, all zero before

@@ -10,48 +10,20 @@ constexpr std::size_t kPiece = 4096;     // tags or codes handed to a kernel at 
 constexpr std::size_t kChunk = 512;      // probes resolved at once
 constexpr std::size_t kFlush = 1024;     // survivors verified at once
 constexpr std::size_t kAhead = 16;       // buckets fetched ahead of the one being read
-constexpr int kMostBits = 4;             // a band's buckets up to this distance are in the table: radius up to 79
+constexpr int kMostBits = 4;             // a band's buckets up to this distance are in the table: radius to 79 and more
 
-// All 16-bit values by their number of set bits, up to kMostBits.
+// All values of so many bits by their number of set bits, up to kMostBits.
 struct Masks {
     std::vector<std::uint16_t> mask;
     std::array<std::size_t, kMostBits + 1> upto{};
-    Masks() {
+    explicit Masks(int width) {
         for (int bits = 0; bits <= kMostBits; ++bits) {
-            for (unsigned value = 0; value < kBuckets; ++value)
+            for (unsigned value = 0; value < 1u << width; ++value)
                 if (std::popcount(value) == bits) mask.push_back(static_cast<std::uint16_t>(value));
             upto[bits] = mask.size();
         }
     }
 };
-
-const Masks &masks() {
-    static const Masks made;
-    return made;
-}
-
-// The distances of the 16 bands of two codes, and the first once more at the end.
-std::array<std::uint8_t, kBands + 1> band_distances(const Code &a, const Code &b) {
-    std::array<std::uint8_t, kBands + 1> out;
-    for (int w = 0; w < 4; ++w) {
-        std::uint64_t x = a.word[w] ^ b.word[w];
-        x -= x >> 1 & 0x5555555555555555;
-        x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
-        x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
-        x = (x + (x >> 8)) & 0x00ff00ff00ff00ff;
-        for (int lane = 0; lane < 4; ++lane) out[4 * w + lane] = static_cast<std::uint8_t>(x >> (16 * lane));
-    }
-    out[kBands] = out[0];
-    return out;
-}
-
-// A pair is met in every band that starts a sound round; it is reported in the first of them, so once.
-bool met_before(const Code &a, const Code &b, int band, int t) {
-    const auto d = band_distances(a, b);
-    for (int i = 0; i < band; ++i)
-        if (d[i] < t && d[i] + d[i + 1] < 2 * t) return true;
-    return false;
-}
 
 // Fetches [begin, end), the first kilobyte of it at most; the rest the processor foresees by itself.
 void fetch(const void *begin, const void *end) {
@@ -65,19 +37,46 @@ void fetch(const void *begin, const void *end) {
 
 }  // namespace
 
-Plan::Plan(int radius, std::optional<bool> scan) : radius(radius), t(radius / 16 + 1), scan(scan) {
-    bands = kBands - (16 * t - radius + t - 1) / t + 1;
-    masks = t - 1 <= kMostBits ? tocsin::masks().upto[t - 1] : 0;
+Way::Way(int bits, int radius) : bits(bits), t(radius / (256 / bits) + 1), reach(1 + 16 / bits) {
+    static const Masks wide(16), narrow(8);
+    const Masks &from = bits == 16 ? wide : narrow;
+    const int all = 256 / bits;
+    bands = all - (all * t - radius + t - 1) / t + 1;
+    mask = from.mask.data();
+    masks = t - 1 <= kMostBits ? from.upto[t - 1] : 0;
+}
+
+// A pair is met in every band that starts a sound round; it is reported in the first of them, so once.
+bool Way::met_before(const Code &a, const Code &b, int band) const {
+    std::array<std::uint8_t, 32 + 2> d;  // band distances, the first ones once more at the end
+    const int all = 256 / bits;
+    for (int w = 0; w < 4; ++w) {
+        std::uint64_t x = a.word[w] ^ b.word[w];
+        x -= x >> 1 & 0x5555555555555555;
+        x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
+        x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+        if (bits == 16) x = (x + (x >> 8)) & 0x00ff00ff00ff00ff;
+        for (int lane = 0; lane < 64 / bits; ++lane)
+            d[w * (64 / bits) + lane] = static_cast<std::uint8_t>(x >> (bits * lane));
+    }
+    d[all] = d[0];
+    d[all + 1] = d[1];
+    for (int i = 0; i < band; ++i)
+        if (d[i] < t && d[i] + d[i + 1] + (reach == 3 ? d[i + 2] : 0) < reach * t) return true;
+    return false;
 }
 
 bool Search::cheaper_to_scan(const Bands &bands) const {
-    if (!plan.masks) return true;
+    const Way &way = plan.way(bands);
+    if (!way.masks) return true;
     if (plan.scan) return *plan.scan;
     // Measured, in nanoseconds: a probe waits for a line or two and streams its tags, a code is streamed.
-    const double entries = static_cast<double>(bands.shape.leaders), probes = static_cast<double>(plan.bands * plan.masks);
-    static constexpr double kTaken[] = {0.0003, 0.0025, 0.012, 0.045, 0.13};  // share of tags that are near, by t
-    const double streamed = probes * entries / kBuckets;
-    const double banded = probes * (entries < 1e6 ? 18 : 35) + streamed * (0.15 + 8 * kTaken[plan.t - 1]);
+    const double entries = static_cast<double>(bands.shape.leaders), probes = static_cast<double>(way.bands * way.masks);
+    // Share of the tags that are near, by t.
+    static constexpr double kWide[] = {0.0003, 0.0025, 0.012, 0.045, 0.13}, kNarrowly[] = {0.002, 0.04, 0.25, 0.6, 1};
+    const double taken = (way.bits == 16 ? kWide : kNarrowly)[way.t - 1];
+    const double streamed = probes * entries / static_cast<double>(bands.shape.buckets());
+    const double banded = probes * (entries < 1e6 ? 18 : 35) + streamed * (0.15 + 8 * taken);
     return entries * (entries < 3e5 ? 0.8 : 1.6) < banded;
 }
 
@@ -121,17 +120,18 @@ bool Search::scan(const Source &source, const Code &code, std::uint32_t number, 
 }
 
 void Search::warm(const Bands &bands, const Code &code) const {
-    if (!joinable() || cheaper_to_scan(bands)) return;
-    const auto &mask = masks().mask;
-    for (int band = 0; band < plan.bands; ++band) {
+    const Way &way = plan.way(bands);
+    if (way.bands * way.masks > kChunk || cheaper_to_scan(bands)) return;
+    for (int band = 0; band < way.bands; ++band) {
         const std::uint32_t *at = bands.offsets(band);
-        const unsigned value = code.band(band);
-        for (std::size_t m = 0; m < plan.masks; ++m) __builtin_prefetch(at + (value ^ mask[m]));
+        const unsigned value = code.band(band, way.bits);
+        for (std::size_t m = 0; m < way.masks; ++m) __builtin_prefetch(at + (value ^ way.mask[m]));
     }
 }
 
 void Search::verify(const Source &source, const Code &code, std::uint32_t number, std::vector<Hit> &hits) {
     const Bands &bands = *source.bands;
+    const Way &way = plan.way(bands);
     for (const Survivor &s : survivors_) __builtin_prefetch(bands.ordinals(static_cast<int>(s.band)) + s.place);
     pairs_.resize(survivors_.size());
     for (std::size_t i = 0; i < survivors_.size(); ++i) {
@@ -144,7 +144,7 @@ void Search::verify(const Source &source, const Code &code, std::uint32_t number
     kernels().distances(bands.codes(), &code, pairs_.data(), pairs_.size(), distances_.data());
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
         if (distances_[i] > plan.radius) continue;
-        if (met_before(bands.codes()[pairs_[i].ordinal], code, static_cast<int>(survivors_[i].band), plan.t)) continue;
+        if (way.met_before(bands.codes()[pairs_[i].ordinal], code, static_cast<int>(survivors_[i].band))) continue;
         expand(source, pairs_[i].ordinal, number, distances_[i], hits);
     }
     survivors_.clear();
@@ -154,7 +154,8 @@ bool Search::look(const Source &source, const Code &code, std::uint32_t number, 
     const Bands &bands = *source.bands;
     if (cheaper_to_scan(bands)) return scan(source, code, number, hits);
     const Kernels &kernel = kernels();
-    const std::size_t before = hits.size(), total = plan.bands * plan.masks;
+    const Way &way = plan.way(bands);
+    const std::size_t before = hits.size(), total = way.bands * way.masks;
     // So many candidates that reading every code in order costs less than fetching these one by one.
     const std::size_t too_many = std::max<std::size_t>(100'000, bands.shape.leaders / 4);
     std::size_t met = 0;
@@ -164,12 +165,11 @@ bool Search::look(const Source &source, const Code &code, std::uint32_t number, 
     for (std::size_t done = 0; done < total;) {
         const std::size_t count = std::min(kChunk, total - done);
         for (std::size_t p = 0; p < count; ++p, ++done) {
-            const int band = static_cast<int>(done / plan.masks);
-            const std::uint16_t mask = masks().mask[done % plan.masks];
-            const std::uint32_t *at = bands.offsets(band) + (code.band(band) ^ mask);
-            probes_[p] = {at[0], at[1], static_cast<std::uint16_t>(code.band((band + 1) % kBands)),
-                          static_cast<std::uint8_t>(band),
-                          static_cast<std::uint8_t>(2 * plan.t - 1 - std::popcount(mask))};
+            const int band = static_cast<int>(done / way.masks);
+            const std::uint16_t mask = way.mask[done % way.masks];
+            const std::uint32_t *at = bands.offsets(band) + (code.band(band, way.bits) ^ mask);
+            probes_[p] = {at[0], at[1], static_cast<std::uint16_t>(code.tag(band, way.bits)),
+                          static_cast<std::uint8_t>(band), static_cast<std::uint8_t>(way.slack(mask))};
         }
         for (std::size_t p = 0; p < std::min(kAhead, count); ++p)
             fetch(bands.tags(probes_[p].band) + probes_[p].begin, bands.tags(probes_[p].band) + probes_[p].end);
@@ -206,21 +206,22 @@ void Search::join(const Source &source, const std::vector<Code> &codes, std::vec
     const Kernels &kernel = kernels();
     const std::size_t queries = codes.size();
     const std::size_t too_many = std::max<std::size_t>(100'000, bands.shape.leaders / 4);
-    std::vector<std::uint32_t> starts(kBuckets + 1), order(queries), met(queries), reported(queries);
+    const Way &way = plan.way(bands);
+    const std::size_t buckets = bands.shape.buckets();
+    std::vector<std::uint32_t> starts(buckets + 1), order(queries), met(queries), reported(queries);
     std::vector<std::uint16_t> tag(queries);
     places_.resize(kPiece);
     pairs_.clear();
-    const auto &mask = masks().mask;
-    for (int band = 0; band < plan.bands; ++band) {
+    for (int band = 0; band < way.bands; ++band) {
         // The queries by bucket, as the entries are.
         std::fill(starts.begin(), starts.end(), 0);
-        for (const Code &code : codes) ++starts[code.band(band)];
-        for (std::size_t b = 0, sum = 0; b <= kBuckets; ++b) sum += std::exchange(starts[b], static_cast<std::uint32_t>(sum));
-        for (std::size_t q = 0; q < queries; ++q) order[starts[codes[q].band(band)]++] = static_cast<std::uint32_t>(q);
-        for (std::size_t b = kBuckets; b > 0; --b) starts[b] = starts[b - 1];
+        for (const Code &code : codes) ++starts[code.band(band, way.bits)];
+        for (std::size_t b = 0, sum = 0; b <= buckets; ++b) sum += std::exchange(starts[b], static_cast<std::uint32_t>(sum));
+        for (std::size_t q = 0; q < queries; ++q) order[starts[codes[q].band(band, way.bits)]++] = static_cast<std::uint32_t>(q);
+        for (std::size_t b = buckets; b > 0; --b) starts[b] = starts[b - 1];
         starts[0] = 0;
         for (std::size_t i = 0; i < queries; ++i)
-            tag[i] = static_cast<std::uint16_t>(codes[order[i]].band((band + 1) % kBands));
+            tag[i] = static_cast<std::uint16_t>(codes[order[i]].tag(band, way.bits));
 
         const auto settle = [&] {
             distances_.resize(std::max(distances_.size(), pairs_.size()));
@@ -228,7 +229,7 @@ void Search::join(const Source &source, const std::vector<Code> &codes, std::vec
             for (std::size_t i = 0; i < pairs_.size(); ++i) {
                 const auto [ordinal, q] = pairs_[i];
                 if (distances_[i] > plan.radius || again[q]) continue;
-                if (met_before(bands.codes()[ordinal], codes[q], band, plan.t)) continue;
+                if (way.met_before(bands.codes()[ordinal], codes[q], band)) continue;
                 const std::size_t had = hits.size();
                 expand(source, ordinal, q, distances_[i], hits);
                 reported[q] += static_cast<std::uint32_t>(hits.size() - had);
@@ -239,16 +240,16 @@ void Search::join(const Source &source, const std::vector<Code> &codes, std::vec
 
         const std::uint32_t *at = bands.offsets(band), *ordinals = bands.ordinals(band);
         const std::uint16_t *tags = bands.tags(band);
-        for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
+        for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
             const std::uint64_t begin = at[bucket], end = at[bucket + 1];
             if (begin == end) continue;
-            if (bucket + 2 < kBuckets) {
+            if (bucket + 2 < buckets) {
                 fetch(tags + at[bucket + 2], tags + at[bucket + 3]);
                 fetch(ordinals + at[bucket + 2], ordinals + at[bucket + 3]);
             }
-            for (std::size_t m = 0; m < plan.masks; ++m) {
-                const std::size_t value = bucket ^ mask[m];
-                const int slack = 2 * plan.t - 1 - (m > 0);
+            for (std::size_t m = 0; m < way.masks; ++m) {
+                const std::size_t value = bucket ^ way.mask[m];
+                const int slack = way.slack(way.mask[m]);
                 for (std::uint32_t i = starts[value]; i < starts[value + 1]; ++i) {
                     for (std::uint64_t start = begin; start < end; start += kPiece) {
                         const std::size_t found = kernel.near_tags(

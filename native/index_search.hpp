@@ -24,15 +24,28 @@ struct Source {
     const Tombs *tombs;
 };
 
-// What a radius needs. Let t = radius/16 + 1. The 16 band distances sum to less than 16t, so by the cycle lemma there is a
-// band i from which, going round, every partial sum stays below its share: d_i < t, d_i + d_(i+1) < 2t, and so on. The
-// first says which buckets to look into, the second which tags to take. Such starts number at least (16t - radius)/t, so
-// the last few bands need no look: a radius of 0 takes one bucket, 15 takes 16, 31 takes 16 x 17.
+// What a radius needs of a block with B bands. Let t = radius/B + 1. The B band distances sum to less than Bt, so by the
+// cycle lemma there is a band i from which, going round, every partial sum stays below its share: d_i < t,
+// d_i + d_(i+1) < 2t, and so on. The first says which buckets to look into; the tag holds the next band of 16 bits, or the
+// next two of 8, so the second or third says which tags to take. Such starts number at least (Bt - radius)/t, so the last
+// few bands need no look: of 16 bands, a radius of 0 takes one bucket, 15 takes 16, 31 takes 16 x 17.
+struct Way {
+    int bits, t, bands;
+    int reach;                        // the bands that a bucket and a tag cover: 2 or 3
+    const std::uint16_t *mask;        // a band's value, changed by each of these, names the buckets
+    std::size_t masks;                // the first is 0, then those of 1 … t-1 bits; 0: too many, scan
+    Way(int bits, int radius);
+    int slack(std::uint16_t mask) const { return reach * t - 1 - std::popcount(mask); }
+    bool met_before(const Code &a, const Code &b, int band) const;
+};
+
 struct Plan {
-    int radius, t, bands;
-    std::size_t masks;          // buckets a band: the value itself, then those that differ in 1 … t-1 bits; 0: too many
-    std::optional<bool> scan;   // tests hold both ways to the same answers; else what costs less
-    explicit Plan(int radius, std::optional<bool> scan = {});
+    int radius;
+    std::optional<bool> scan;  // tests hold both ways to the same answers; else what costs less
+    Way wide, narrow;
+    explicit Plan(int radius, std::optional<bool> scan = {})
+        : radius(radius), scan(scan), wide(16, radius), narrow(8, radius) {}
+    const Way &way(const Bands &bands) const { return bands.shape.bits == 16 ? wide : narrow; }
 };
 
 // The search of one thread; keeps its scratch memory between queries.
@@ -51,7 +64,7 @@ class Search {
     // Many queries together: each bucket is read once for all that want it. Sets again[i] for those that look() should do.
     void join(const Source &source, const std::vector<Code> &codes, std::vector<Hit> &hits,
               std::vector<std::uint8_t> &again);
-    bool joinable() const { return plan.masks <= 17; }
+    bool joinable() const { return plan.radius < 32 && !plan.scan.value_or(false); }
 
     const Plan plan;
     const std::optional<std::size_t> limit;

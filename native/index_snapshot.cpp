@@ -55,7 +55,7 @@ void Snapshot::some(const std::uint8_t *queries, std::size_t count, Search &sear
     std::vector<Code> codes(count);
     for (std::size_t i = 0; i < count; ++i) codes[i] = permuted(queries + 32 * i);
     answer.truncated.assign(count, 0);
-    if (count < kJoin || !search.joinable() || search.plan.scan.value_or(false)) {
+    if (count < kJoin || !search.joinable()) {
         if (count) search.warm(*base_, codes[0]);
         for (std::size_t i = 0; i < count; ++i) {
             if (side_) search.warm(*side_->bands, codes[i]);

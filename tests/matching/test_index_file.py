@@ -43,7 +43,7 @@ def test_a_saved_file_is_opened_again_with_all_it_held(tmp_path):
 
 
 def test_dense_ids_cost_nothing_and_all_in_an_entry_takes_less_than_140_bytes():
-    dense, listed = (_native.index_block_size(*[10**7] * 3, listed, 0) + HEADER for listed in (False, True))
+    dense, listed = (_native.index_block_size(*[10**7] * 3, listed, 0, 16) + HEADER for listed in (False, True))
     assert dense / 10**7 < 130
     assert listed / 10**7 < 140
 

@@ -24,13 +24,14 @@ from tocsin import _native
 
 Codes = npt.NDArray[np.uint8]
 Ids = npt.NDArray[np.int64]
-Shape = tuple[int, int, int, bool, int]
+Shape = tuple[int, int, int, bool, int, int]
 
 HEADER = 4096
+FORM = 0  # bits of a band; 0: what suits the size. Tests hold both forms to the same answers.
 _MAGIC, _VERSION = b"TOCSINIX", 1
 # magic, version, header's size, own id, id of the index it was merged from, generation,
-# entries, leaders, singles, listed, first id, block's size, block's SHA-256; then a checksum of these.
-_FIELDS = struct.Struct("<8sII16s16sQQQQQqQ32s")
+# entries, leaders, singles, listed, first id, bits of a band, block's size, block's SHA-256; then a checksum of these.
+_FIELDS = struct.Struct("<8sII16s16sQQQQQqQQ32s")
 _CHECK = 16
 
 
@@ -54,11 +55,11 @@ class Header:
 
     def packed(self) -> bytes:
         """Return the header's page."""
-        entries, leaders, singles, listed, first = self.shape
+        entries, leaders, singles, listed, first, bits = self.shape
         size = _native.index_block_size(*self.shape)
         fields = _FIELDS.pack(
             _MAGIC, _VERSION, HEADER, self.own.bytes, self.previous.bytes, self.generation,
-            entries, leaders, singles, listed, first, size, self.digest,
+            entries, leaders, singles, listed, first, bits, size, self.digest,
         )  # fmt: skip
         return (fields + hashlib.blake2b(fields, digest_size=_CHECK).digest()).ljust(HEADER, b"\0")
 
@@ -77,13 +78,12 @@ class Header:
         fields, check = data[: _FIELDS.size], data[_FIELDS.size : _FIELDS.size + _CHECK]
         if hashlib.blake2b(fields, digest_size=_CHECK).digest() != check:
             raise IndexFileError(f"{name} is damaged: its header does not have the checksum it names.")
-        _, _, _, own, previous, generation, entries, leaders, singles, listed, first, block, digest = _FIELDS.unpack(
-            fields
-        )
-        shape = (entries, leaders, singles, bool(listed), first)
+        _, _, _, own, previous, generation, *counts, block, digest = _FIELDS.unpack(fields)
+        entries, leaders, singles, listed, first, bits = counts
+        shape = (entries, leaders, singles, bool(listed), first, bits)
         try:
             sound = _native.index_block_size(*shape) == block
-        except ValueError:
+        except (ValueError, TypeError):  # TypeError: a number that does not fit
             sound = False
         if not sound:
             raise IndexFileError(f"{name} is damaged: its counts contradict each other.")
@@ -102,7 +102,7 @@ class Image:
     @classmethod
     def build(cls, codes: Codes, ids: Ids | None, raw: bool = True) -> "Image":
         """Build from (n, 32) codes; ``raw`` ones are as PDQ gives them, others were taken from an index."""
-        builder = _native.IndexBuilder(codes, ids, raw)
+        builder = _native.IndexBuilder(codes, ids, raw, FORM)
         size = HEADER + _native.index_block_size(*builder.shape)
         buffer = _memory(size)
         builder.write(buffer, HEADER)
