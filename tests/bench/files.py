@@ -252,7 +252,7 @@ def _fill(folder: Path, many: int, random_: random.Random) -> None:
 
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
-    memory = Path("/dev/shm")  # noqa: S108 (making and removing 100,000 files must not be what takes the time)
+    memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2 << 30
     path = Path(tempfile.mkdtemp(prefix="tocsin-bench-", dir=memory if roomy else None))
     try:
