@@ -61,7 +61,8 @@ def test_the_body_of_an_entry_of_firefoxs_cache():
 def test_other_files_are_no_entries():
     assert body_of(Path("/home/a/b.jpg"), BODY) is None
     assert body_of(Path("/home/a/b.jpg"), b"") is None
-    assert not caches.is_simple(b"")
+    assert body_of(NAME.with_name("index"), header()) is None
+    assert not caches.is_simple(NAME, b"")
 
 
 def test_a_cut_entry_is_not_scanned_and_never_half_a_picture():

@@ -21,15 +21,17 @@ _END = struct.Struct("<QIII4x")
 _PIECE = struct.Struct("<QqqI4x")
 _HAS_KEY_HASH = 2
 _MAX_KEY = 1 << 20
+_SIMPLE = re.compile(r"[0-9a-f]{16}_[01s]")
 _FIREFOX = re.compile(r"[0-9A-F]{40}")
 _FIREFOX_FORMATS = (1, 2, 3)
 _CHUNK = 256 * 1024
 CUT = NotScanned("unreadable", "An entry of a browser's cache is incomplete, so it could not be compared.")
 
 
-def is_simple(head: bytes) -> bool:
-    """Say whether a file begins as an entry of Chromium's cache does."""
-    return len(head) >= HEADER and int.from_bytes(head[:8], "little") == _SIMPLE_BEGIN
+def is_simple(path: Path, head: bytes) -> bool:
+    """Say whether a file is named and begins as an entry of Chromium's cache (its index begins so, too)."""
+    begins = len(head) >= HEADER and int.from_bytes(head[:8], "little") == _SIMPLE_BEGIN
+    return begins and bool(_SIMPLE.fullmatch(path.name))
 
 
 def is_firefox(path: Path) -> bool:
@@ -39,7 +41,7 @@ def is_firefox(path: Path) -> bool:
 
 def body_of(path: Path, data: bytes) -> bytes | NotScanned | None:
     """Return the body of a cache entry; None where the file is none; NotScanned where it is and cannot be read."""
-    if is_simple(data):
+    if is_simple(path, data):
         return _simple(path.name, data)
     return _firefox(data) if is_firefox(path) else None
 

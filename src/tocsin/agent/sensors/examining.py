@@ -82,7 +82,7 @@ def _once(path: str, hasher: Hasher, known: Callable[[FileKey], list[Found] | No
         looked.key = FileKey.of(opened)
         head = os.pread(handle, formats.HEAD, 0)
         kind = formats.kind_of(head)
-        entry = caches.is_simple(head) or caches.is_firefox(Path(path))
+        entry = caches.is_simple(Path(path), head) or caches.is_firefox(Path(path))
         if not entry and not _is_looked_at(kind):
             return True
         looked.media = True
