@@ -1,6 +1,8 @@
 """The command line: one file per command, loaded only when it is called, so that ``--help`` is instant."""
 
 import importlib
+import sys
+from typing import Any
 
 import click
 
@@ -32,6 +34,25 @@ class _Lazy(click.Group):
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; whatever goes wrong ends with 2, since 1 means that something was found."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as problem:
+            problem.exit_code = 2
+            raise
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("Stopped.", err=True)
+            ctx.exit(2)
+        except (click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as problem:
+            if sys.flags.dev_mode:
+                raise
+            click.echo(f"Error: {problem} ({type(problem).__name__}). This is a fault in Tocsin; ", err=True, nl=False)
+            click.echo("python -X dev -m tocsin … shows where.", err=True)
+            ctx.exit(2)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List commands with their one-line help without importing them."""

@@ -1,0 +1,31 @@
+"""Whatever goes wrong, a command never ends with 1: that means that something was found."""
+
+import types
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tocsin import cli
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    @click.argument("how")
+    def command(how: str) -> None:
+        raise {"said": click.ClickException("no"), "fault": ValueError("oops"), "stop": KeyboardInterrupt()}[how]
+
+    module = types.ModuleType("tocsin_failing")
+    module.command = command  # type: ignore[attr-defined]
+    monkeypatch.setitem(__import__("sys").modules, "tocsin_failing", module)
+    monkeypatch.setitem(cli.COMMANDS, "failing", ("tocsin_failing", "Fails."))
+
+
+@pytest.mark.usefixtures("failing")
+@pytest.mark.parametrize(("how", "words"), [("said", "Error: no"), ("fault", "oops"), ("stop", "Stopped")])
+def test_a_failure_ends_with_2_and_a_sentence(how: str, words: str) -> None:
+    done = CliRunner().invoke(cli.main, ["failing", how])
+    assert done.exit_code == 2
+    assert words in done.output
+    assert "Traceback" not in done.output
