@@ -111,7 +111,7 @@ def test_show_tells_a_reader_everything_the_notice_will(run, signed):
     assert "NOT SIGNED" in run("show", "o.yaml", env={"COLUMNS": "200"}).stdout
     found = json.loads(run("show", "signed.json", "--json").stdout)
     assert found["signed"] is True
-    assert found["detectors"] == ["concealment", "conversation", "phrases"]
+    assert found["detectors"] == ["concealment", "conversation", "known-media", "phrases"]
     assert found["order"]["id"] == "EXAMPLE-SHPO-1"
 
 

@@ -40,7 +40,7 @@ class _Lazy(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as problem:
-            problem.exit_code = 2
+            problem.exit_code = 2  # type: ignore[misc]
             raise
         except (click.Abort, KeyboardInterrupt):
             click.echo("Stopped.", err=True)
