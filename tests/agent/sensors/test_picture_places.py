@@ -61,3 +61,21 @@ def test_another_size_of_the_screen_begins_afresh():
     places.changed([Rect(0, 0, 9, 9)], (1280, 720), 7.0)
     places.clear()
     assert places.due(9.0) == []
+
+
+def test_what_is_looked_at_often_says_so_and_is_looked_at_again_when_it_rests():
+    places, rect, often, now = Places(0.1), Rect(0, 0, 320, 240), [], 70.0
+    for _ in range(125):
+        now += 0.04
+        places.changed([rect], SCREEN, now)
+        often += [due.often for due in places.due(now)]
+    assert not often[0]
+    assert often[-1]
+    places.due(now + 0.2)
+    places.again(rect, now + 0.2)
+    assert places.due(now + 1.0) == []
+    (due,) = places.due(now + 4.0)
+    assert not due.often
+    places.again(rect, now + 4.0)
+    places.changed([rect], SCREEN, now + 4.1)
+    assert len(places.due(now + 4.25)) == 1

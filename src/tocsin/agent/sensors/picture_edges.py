@@ -39,6 +39,7 @@ _STEP = 0.8
 _FAR = 600
 _HIDDEN = 0.5
 _SEAM = 0.48
+_SEAM_ROWS = 160
 _GAP = 0.05
 _DEEPEST = 8
 _MOST_PLACES = 4
@@ -83,11 +84,14 @@ class Grain:
         return other
 
 
-def find_pictures(bgr: Pixels, near: Sequence[Rect] | None = None, films: Sequence[Rect] = ()) -> list[Found]:
+def find_pictures(
+    bgr: Pixels, near: Sequence[Rect] | None = None, films: Sequence[Rect] = (), apart: bool = True
+) -> list[Found]:
     """Find the pictures in ``bgr`` (height x width x 4 bytes, blue first) that touch one of ``near`` (all if None).
 
-    ``films`` are rectangles known to be pictures since all of them moves; what may frame them is tried too. Crops are
-    in the coordinates of ``bgr``. No picture is found twice; at most MOST_PICTURES are.
+    ``films`` are rectangles known to be pictures since all of them moves; what may frame them is tried too. With
+    ``apart`` pictures that lie close together are taken apart. Crops are in the coordinates of ``bgr``. No picture is
+    found twice; at most MOST_PICTURES are.
     """
     if bgr.shape[0] < SMALLEST or bgr.shape[1] < SMALLEST:
         return []
@@ -99,7 +103,7 @@ def find_pictures(bgr: Pixels, near: Sequence[Rect] | None = None, films: Sequen
     for rough in rough_places(grain.busy()):
         if near is not None and not any(touch(rough, rect, _REACH) for rect in near):
             continue
-        for part in _parts(grain, rough):
+        for part in _parts(grain, rough) if apart else (_Part(rough),):
             found = _crops(grain, part)
             if found is not None:
                 out.setdefault(found.box, found)
@@ -200,9 +204,9 @@ def _spans(marks: Mask) -> list[tuple[int, int]]:
 
 def _seam(grain: Grain, rect: Rect, upright: bool) -> int:
     """Return where two pictures meet without a gap: a straight step, alone among its neighbours; or 0."""
-    part = grain.bgr[rect.y : rect.bottom, rect.x : rect.right, 1].astype(np.int16)
-    if not upright:
-        part = part.T
+    green = grain.bgr[rect.y : rect.bottom, rect.x : rect.right, 1]
+    part = green if upright else green.T
+    part = part[:: max(1, part.shape[0] // _SEAM_ROWS)].astype(np.int16)
     if part.shape[1] < 2 * SMALLEST:
         return 0
     step = np.abs(np.diff(part, axis=1))

@@ -16,6 +16,9 @@ TILE = 32
 """Side of a place in pixels."""
 EVERY = 1.0
 """Seconds between looks at a place that never settles: a frame a second."""
+REST = 2.5
+"""Seconds after which a place that was looked at too often is looked at once more, in full."""
+_COOLING, _HOT = 2.0, 1.9
 _MOST_RECTS = 24
 AT_ONCE = 3.0
 """Looks at one place in quick succession, as when somebody leafs through pictures, before that pace holds."""
@@ -23,10 +26,14 @@ AT_ONCE = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A rectangle to look at. Where it never settles, ``moved`` is the largest that changed in it: a film, exactly."""
+    """A rectangle to look at. Where it never settles, ``moved`` is the largest that changed in it: a film, exactly.
+
+    ``often`` tells that it was looked at several times just now, so that only the most prominent is worth the cost.
+    """
 
     rect: Rect
     moved: Rect | None = None
+    often: bool = False
 
 
 class Places:
@@ -43,6 +50,7 @@ class Places:
         self._dirty = np.zeros(shape, np.bool_)
         self._since, self._last, self._looked = (np.zeros(shape) for _ in range(3))
         self._credit = np.full(shape, AT_ONCE)
+        self._heat = np.zeros(shape)
         self._rects: list[Rect] = []
 
     def clear(self) -> None:
@@ -58,10 +66,17 @@ class Places:
         for r in rects:
             bottom, right = max(0, -(-r.bottom // TILE)), max(0, -(-r.right // TILE))
             touched[max(0, r.y // TILE) : bottom, max(0, r.x // TILE) : right] = True
-        self._since[touched & ~self._dirty] = now
+        self._since[touched & (~self._dirty | (self._since > now))] = now
         self._last[touched] = now
         self._dirty |= touched
         self._rects = join([*self._rects, *rects], 1, _MOST_RECTS)
+
+    def again(self, rect: Rect, now: float) -> None:
+        """Have a rectangle looked at once more when it has rested."""
+        part = (slice(rect.y // TILE, -(-rect.bottom // TILE)), slice(rect.x // TILE, -(-rect.right // TILE)))
+        rested = ~self._dirty[part]
+        self._last[part][rested] = self._since[part][rested] = now + REST
+        self._dirty[part] = True
 
     def next(self, now: float) -> float | None:
         """Return the seconds until something may be due, or None when nothing has changed."""
@@ -81,6 +96,7 @@ class Places:
         if not take.any():
             return []
         self._credit[take] = np.maximum(0.0, credit[take] - 1.0)
+        self._heat[take] = self._heat[take] * np.exp((self._looked[take] - now) / _COOLING) + 1.0
         self._looked[take] = now
         self._dirty[take] = False
         out = []
@@ -90,5 +106,6 @@ class Places:
             rect = Rect(TILE * box.x, TILE * box.y, TILE * box.w, TILE * box.h)
             here = [r for r in self._rects if touch(r, rect)]
             self._rects = [r for r in self._rects if r not in here]
-            out.append(Due(rect, max(here, key=lambda r: r.w * r.h) if moving and here else None))
+            often = float(self._heat[inside][take[inside]].mean()) > _HOT
+            out.append(Due(rect, max(here, key=lambda r: r.w * r.h) if moving and here else None, often))
         return out

@@ -34,6 +34,8 @@ FORGET_AFTER = 600.0
 """Seconds after which a picture that still stands is asked of again: lists change."""
 REMEMBERED = 4096
 """Pictures remembered as asked of."""
+OFTEN_PICTURES = 3
+"""Pictures, the largest, asked of in a place that changes all the time; the others once it rests."""
 FRAME_CROPS = 8
 """Crops tried of a picture where something moves; there is another chance a second later."""
 
@@ -206,7 +208,13 @@ class PictureSensor:
                 pixels[y : y + other.h, x : x + other.w] = 0
             moved = clip(due.moved, bounds) if due.moved is not None else None
             film = [_within(moved, bounds)] if moved is not None and min(moved.w, moved.h) >= SMALLEST else []
-            for found in find_pictures(pixels, [_within(part, bounds) for part in parts], film):
+            near = [_within(part, bounds) for part in parts]
+            pictures = find_pictures(pixels, near, film, apart=not due.often)
+            if due.often and pictures:
+                pictures = sorted(pictures, key=lambda found: -found.box.w * found.box.h)[:OFTEN_PICTURES]
+                with self._ready:
+                    self._places.again(due.rect, time.monotonic())
+            for found in pictures:
                 self._found += 1
                 if prints := self._new_prints(gray, found, owner, few=bool(film)):
                     self._tell(pixels, found.box, bounds, owner, prints, seen_ns, due.moved is not None)
