@@ -85,6 +85,7 @@ class Agent:
             self._lock.close()
             raise AgentError(f"No journal can be kept, so nothing is collected: {problem}.") from problem
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self._memory = Memory()
         self._crew = Crew(self._thread_died, lambda *told: self._events.put(("lost-thread", told)))
         self._open_senses = senses
         self._notice_state = "starting"
@@ -327,14 +328,14 @@ class Agent:
 
     def _beat(self, stop: threading.Event) -> None:
         """Tick every second, measure every few, send a heartbeat at the hub's pace."""
-        usage, memory, measured, beaten = Usage(), Memory(), time.monotonic(), 0.0
+        usage, measured, beaten = Usage(), time.monotonic(), 0.0
         usage(1.0)
         while not stop.is_set():
             now = time.monotonic()
             self._collecting.tick()
             self._health.tick()
             if now - measured >= _LIMITS_EVERY_S:
-                memory.relieve()
+                self._memory.relieve()
                 self._health.cpu, self._health.memory = usage(now - measured)
                 measured = now
                 self._limits.step(self._health.cpu, self._health.memory)
