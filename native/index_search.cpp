@@ -132,20 +132,27 @@ void Search::warm(const Bands &bands, const Code &code) const {
 void Search::verify(const Source &source, const Code &code, std::uint32_t number, std::vector<Hit> &hits) {
     const Bands &bands = *source.bands;
     const Way &way = plan.way(bands);
-    for (const Survivor &s : survivors_) __builtin_prefetch(bands.ordinals(static_cast<int>(s.band)) + s.place);
-    pairs_.resize(survivors_.size());
-    for (std::size_t i = 0; i < survivors_.size(); ++i) {
-        const std::uint32_t ordinal = bands.ordinals(static_cast<int>(survivors_[i].band))[survivors_[i].place];
-        // A damaged file may name an ordinal that is not there; entry 0 is, and is only reported if it is near.
-        pairs_[i] = {ordinal < bands.shape.leaders ? ordinal : 0, 0};
-        __builtin_prefetch(bands.codes() + pairs_[i].ordinal);
-    }
-    distances_.resize(std::max(distances_.size(), pairs_.size()));
-    kernels().distances(bands.codes(), &code, pairs_.data(), pairs_.size(), distances_.data());
-    for (std::size_t i = 0; i < pairs_.size(); ++i) {
-        if (distances_[i] > plan.radius) continue;
-        if (way.met_before(bands.codes()[pairs_[i].ordinal], code, static_cast<int>(survivors_[i].band))) continue;
-        expand(source, pairs_[i].ordinal, number, distances_[i], hits);
+    constexpr std::size_t kWindow = 256;  // fetched at once: more would push one another out of the cache again
+    std::array<Pair, kWindow> pairs;
+    std::array<std::uint16_t, kWindow> distances;
+    const auto place_of = [&](const Survivor &s) { return bands.ordinals(static_cast<int>(s.band)) + s.place; };
+    for (std::size_t i = 0; i < std::min(kWindow, survivors_.size()); ++i) __builtin_prefetch(place_of(survivors_[i]));
+    for (std::size_t start = 0; start < survivors_.size(); start += kWindow) {
+        const std::size_t count = std::min(kWindow, survivors_.size() - start);
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::uint32_t ordinal = *place_of(survivors_[start + i]);
+            // A damaged file may name an ordinal that is not there; entry 0 is, and is only reported if it is near.
+            pairs[i] = {ordinal < bands.shape.leaders ? ordinal : 0, 0};
+            __builtin_prefetch(bands.codes() + pairs[i].ordinal);
+            if (start + kWindow + i < survivors_.size()) __builtin_prefetch(place_of(survivors_[start + kWindow + i]));
+        }
+        kernels().distances(bands.codes(), &code, pairs.data(), count, distances.data());
+        for (std::size_t i = 0; i < count; ++i) {
+            if (distances[i] > plan.radius) continue;
+            const int band = static_cast<int>(survivors_[start + i].band);
+            if (way.met_before(bands.codes()[pairs[i].ordinal], code, band)) continue;
+            expand(source, pairs[i].ordinal, number, distances[i], hits);
+        }
     }
     survivors_.clear();
 }
