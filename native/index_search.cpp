@@ -214,29 +214,36 @@ void Search::join(const Source &source, const std::vector<Code> &codes, std::vec
     const std::size_t queries = codes.size();
     const std::size_t too_many = std::max<std::size_t>(100'000, bands.shape.leaders / 4);
     const Way &way = plan.way(bands);
-    const std::size_t buckets = bands.shape.buckets();
-    std::vector<std::uint32_t> starts(buckets + 1), order(queries), met(queries), reported(queries);
-    std::vector<std::uint16_t> tag(queries);
+    const std::size_t buckets = bands.shape.buckets(), leaders = bands.shape.leaders;
+    const Code *stored = bands.codes();
+    struct Asking {
+        std::uint32_t query, met;
+        std::uint16_t tag;
+    };
+    std::vector<Asking> asking(queries);  // the queries in the order of their buckets
+    std::vector<std::uint32_t> starts(buckets + 1), met(queries), reported(queries);
     places_.resize(kPiece);
     pairs_.clear();
     for (int band = 0; band < way.bands; ++band) {
-        // The queries by bucket, as the entries are.
+        // The queries by bucket, as the entries are; without those that look() will do.
         std::fill(starts.begin(), starts.end(), 0);
-        for (const Code &code : codes) ++starts[code.band(band, way.bits)];
+        for (std::size_t q = 0; q < queries; ++q) starts[codes[q].band(band, way.bits)] += !again[q];
         for (std::size_t b = 0, sum = 0; b <= buckets; ++b) sum += std::exchange(starts[b], static_cast<std::uint32_t>(sum));
-        for (std::size_t q = 0; q < queries; ++q) order[starts[codes[q].band(band, way.bits)]++] = static_cast<std::uint32_t>(q);
+        for (std::size_t q = 0; q < queries; ++q) {
+            if (again[q]) continue;
+            asking[starts[codes[q].band(band, way.bits)]++] = {static_cast<std::uint32_t>(q), 0,
+                                                               static_cast<std::uint16_t>(codes[q].tag(band, way.bits))};
+        }
         for (std::size_t b = buckets; b > 0; --b) starts[b] = starts[b - 1];
         starts[0] = 0;
-        for (std::size_t i = 0; i < queries; ++i)
-            tag[i] = static_cast<std::uint16_t>(codes[order[i]].tag(band, way.bits));
 
         const auto settle = [&] {
             distances_.resize(std::max(distances_.size(), pairs_.size()));
-            kernel.distances(bands.codes(), codes.data(), pairs_.data(), pairs_.size(), distances_.data());
+            kernel.distances(stored, codes.data(), pairs_.data(), pairs_.size(), distances_.data());
             for (std::size_t i = 0; i < pairs_.size(); ++i) {
                 const auto [ordinal, q] = pairs_[i];
                 if (distances_[i] > plan.radius || again[q]) continue;
-                if (way.met_before(bands.codes()[ordinal], codes[q], band)) continue;
+                if (way.met_before(stored[ordinal], codes[q], band)) continue;
                 const std::size_t had = hits.size();
                 expand(source, ordinal, q, distances_[i], hits);
                 reported[q] += static_cast<std::uint32_t>(hits.size() - had);
@@ -258,24 +265,26 @@ void Search::join(const Source &source, const std::vector<Code> &codes, std::vec
                 const std::size_t value = bucket ^ way.mask[m];
                 const int slack = way.slack(way.mask[m]);
                 for (std::uint32_t i = starts[value]; i < starts[value + 1]; ++i) {
+                    Asking &asked = asking[i];
                     for (std::uint64_t start = begin; start < end; start += kPiece) {
                         const std::size_t found = kernel.near_tags(
-                            tags + start, std::min<std::uint64_t>(kPiece, end - start), tag[i], slack, places_.data());
+                            tags + start, std::min<std::uint64_t>(kPiece, end - start), asked.tag, slack, places_.data());
                         if (!found) continue;
-                        const std::uint32_t q = order[i];
-                        if (again[q]) break;
+                        asked.met += static_cast<std::uint32_t>(found);
+                        __builtin_prefetch(codes.data() + asked.query);
                         for (std::size_t f = 0; f < found; ++f) {
                             const std::uint32_t ordinal = ordinals[start + places_[f]];
-                            pairs_.push_back({ordinal < bands.shape.leaders ? ordinal : 0, q});
-                            __builtin_prefetch(bands.codes() + pairs_.back().ordinal);
+                            pairs_.push_back({ordinal < leaders ? ordinal : 0, asked.query});
+                            __builtin_prefetch(stored + pairs_.back().ordinal);
                         }
-                        if ((met[q] += static_cast<std::uint32_t>(found)) > too_many) again[q] = 1;
                     }
                     if (pairs_.size() >= 256) settle();
                 }
             }
         }
         settle();
+        for (std::uint32_t i = 0; i < starts[buckets]; ++i)
+            if ((met[asking[i].query] += asking[i].met) > too_many) again[asking[i].query] = 1;
     }
 }
 
