@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.matching import delta
+from tocsin.matching import delta, index_file
 from tocsin.matching.delta import Change
 from tocsin.matching.index import HashIndex
 from tocsin.matching.index_file import IndexFileError
@@ -115,7 +115,9 @@ def test_a_damaged_log_stops_an_open_index_too(tmp_path):
         HashIndex.verify(path)
 
 
-def test_a_merge_cut_short_between_its_renames_is_finished_by_the_next_writer(tmp_path):
+@pytest.fixture
+def between(tmp_path):
+    """An index as it is between the two renames of a merge: the new log waits, the old one is still there."""
     path = tmp_path / "a.idx"
     HashIndex.build(codes(4)).save(path)
     index = HashIndex.open(path)
@@ -124,12 +126,69 @@ def test_a_merge_cut_short_between_its_renames_is_finished_by_the_next_writer(tm
     old = place.read_bytes()
     index.merge()
     index.add(codes(1, 4), [9])
-    place.rename(waiting)  # as it is between the renames: the new log waits, the old one is still there
+    place.rename(waiting)
     place.write_bytes(old)
-    again = HashIndex.open(path)
+    return path
+
+
+def test_a_merge_cut_short_between_its_renames_is_finished_by_the_next_writer(between):
+    index, again = HashIndex.open(between), HashIndex.open(between)
     assert len(again) == 7
     again.add(codes(1, 5), [10])
-    assert not waiting.exists()
-    assert len(HashIndex.open(path)) == 8
+    assert not delta.names(between)[1].exists()
+    assert len(HashIndex.open(between)) == 8
     index.follow()
     assert len(index) == 8
+
+
+@pytest.mark.parametrize("how", ["merge", "save"])
+def test_a_second_merge_cut_short_loses_nothing_that_the_first_left_waiting(between, monkeypatch, how):
+    rename = index_file.rename
+
+    def killed(beside, to):
+        if to == between:
+            raise KeyboardInterrupt
+        rename(beside, to)
+
+    index = HashIndex.open(between)
+    monkeypatch.setattr(index_file, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        index.merge() if how == "merge" else HashIndex.build(codes(1)).save(between)
+    monkeypatch.undo()
+    assert len(HashIndex.open(between)) == 7
+
+
+@pytest.mark.parametrize("step", ["owner", "read"])
+def test_opening_while_a_merge_ends_finds_the_log_wherever_it_is(between, monkeypatch, step):
+    place, waiting = delta.names(between)
+    look = getattr(delta, step)
+
+    def meanwhile(log, *rest):
+        if step == "read" and waiting.exists():
+            waiting.replace(place)
+        found = look(log, *rest)
+        if step == "owner" and log == place and waiting.exists():
+            waiting.replace(place)
+        return found
+
+    monkeypatch.setattr(delta, step, meanwhile)
+    assert len(HashIndex.open(between)) == 7
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_opening_while_a_merge_replaces_base_and_log_misses_nothing(tmp_path, monkeypatch, late):
+    path = tmp_path / "a.idx"
+    HashIndex.build(codes(4)).save(path)
+    writer, read, done = HashIndex.open(path), delta.read, []
+    writer.add(codes(2, 3), [7, 8])
+
+    def meanwhile(log, *rest):
+        if not done:
+            done.append(1)
+            writer.merge()
+            if late:
+                writer.add(codes(1, 4), [9])
+        return read(log, *rest)
+
+    monkeypatch.setattr(delta, "read", meanwhile)
+    assert len(HashIndex.open(path)) == 6 + late

@@ -213,6 +213,13 @@ def test_a_limit_keeps_the_nearest_and_says_that_it_cut():
     assert HashIndex.build(codes).search(uniform(1), limit=0).truncated.tolist() == [True]
 
 
+@pytest.mark.parametrize("limit", [2**60, 2**62, 2**63, 2**64 - 1, 2**64])
+def test_a_limit_beyond_all_numbers_limits_nothing(limit):
+    hits = HashIndex.build(uniform(5000)).search(uniform(1), 200, limit)
+    assert len(hits.id) == 5000
+    assert not hits.truncated.any()
+
+
 def test_inside_a_huge_cluster_a_limit_stops_early_but_never_misses_the_same_picture():
     """The answer does not depend on how many are asked at once."""
     rng = np.random.default_rng(4)

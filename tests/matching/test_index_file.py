@@ -131,6 +131,7 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         HashIndex.build(uniform(3)).save(path)
     assert path.read_bytes() == before
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 def test_bytes_are_opened_into_memory_only(good):

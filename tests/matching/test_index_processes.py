@@ -111,3 +111,52 @@ def test_a_file_that_went_is_said_and_not_taken_for_empty(tmp_path):
         index.follow()
     with pytest.raises(FileNotFoundError):
         HashIndex.open(path)
+
+
+def test_saving_at_its_own_path_keeps_what_others_add_meanwhile(tmp_path, monkeypatch):
+    path = tmp_path / "a.idx"
+    HashIndex.build(uniform(4)).save(path)
+    one, other, image_of = HashIndex.open(path), HashIndex.open(path), index_module._image_of
+
+    def meanwhile(snapshot):
+        image = image_of(snapshot)
+        other.add(uniform(1, 5), [99])
+        return image
+
+    monkeypatch.setattr(index_module, "_image_of", meanwhile)
+    one.save(path)
+    assert HashIndex.open(path).search(uniform(1, 5), 0).id.tolist() == [99]
+    assert len(one) == 5
+
+
+def test_counts_and_copies_hold_what_other_processes_added(tmp_path, monkeypatch):
+    monkeypatch.setattr(index_module, "_FOLLOW_EVERY", 0)
+    path = tmp_path / "a.idx"
+    HashIndex.build(uniform(4)).save(path)
+    one, other = HashIndex.open(path), HashIndex.open(path)
+    other.add(uniform(1, 5), [99])
+    assert len(HashIndex.from_bytes(one.to_bytes())) == 5
+    other.add(uniform(1, 6), [98])
+    assert len(one) == 6
+
+
+def test_whoever_may_read_the_index_may_read_its_log(tmp_path):
+    path = tmp_path / "a.idx"
+    HashIndex.build(uniform(4)).save(path)
+    path.chmod(0o664)
+    index = HashIndex.open(path)
+    index.add(uniform(1, 5), [99])
+    assert path.with_name("a.idx.delta").stat().st_mode & 0o777 == 0o664
+    index.merge()
+    assert path.stat().st_mode & 0o777 == 0o664
+
+
+def test_a_process_that_ends_amid_a_merge_ends_well():
+    program = """if 1:
+        import numpy as np
+        from tocsin.matching import HashIndex
+        index = HashIndex.build(np.zeros((1, 32), np.uint8))
+        index.add(np.random.default_rng(0).integers(0, 256, (150_000, 32), np.uint8), np.arange(150_000))
+    """
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -5,6 +5,7 @@ carries checksums over its place and the index it belongs to. A record that a ki
 over by readers and taken away by the next writer; any other damage is refused.
 """
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -15,7 +16,8 @@ from uuid import UUID
 
 import numpy as np
 
-from tocsin.matching.index_file import Codes, Ids, IndexFileError, rename, write_beside
+from tocsin.matching import index_file
+from tocsin.matching.index_file import Codes, Ids, IndexFileError
 
 _MAGIC, _VERSION = b"TOCSINDL", 1
 _HEAD = struct.Struct("<8sI4x16s")  # magic, version, the index it belongs to; then a checksum
@@ -66,13 +68,36 @@ def owner(log: Path) -> UUID | None:
     return UUID(bytes=_HEAD.unpack(fields)[2])
 
 
-def create(log: Path, own: UUID, changes: Iterable[Change] = ()) -> None:
-    """Write a new log for the index ``own``, durably and at once."""
+def create(log: Path, own: UUID, changes: Iterable[Change] = (), like: Path | None = None) -> None:
+    """Write a new log for the index ``own``, durably and at once, to be read by whoever may read the file ``like``."""
     fields = _HEAD.pack(_MAGIC, _VERSION, own.bytes)
     content = bytearray((fields + _check(fields)).ljust(_HEADER, b"\0"))
     for change in changes:
         content += _packed(change, own, len(content))
-    rename(write_beside(log, lambda file: file.write(content)), log)
+    index_file.rename(index_file.write_beside(log, lambda file: file.write(content), like), log)
+
+
+def switch(path: Path, beside: Path, own: UUID, late: list[Change]) -> None:
+    """Put a new base and its log in place. The first rename decides; the log already waits where readers look too."""
+    place, waiting = names(path)
+    _finish_switch(path)
+    if not late and not place.exists():
+        with contextlib.suppress(FileNotFoundError):
+            waiting.unlink()
+        index_file.rename(beside, path)
+        return
+    create(waiting, own, late, like=path)
+    index_file.rename(beside, path)
+    index_file.rename(waiting, place)
+
+
+def _finish_switch(path: Path) -> None:
+    """Put in place the log that a merge killed between its renames left waiting; the next would write over it."""
+    place, waiting = names(path)
+    with contextlib.suppress(FileNotFoundError, IndexFileError):
+        waits = owner(waiting)
+        if waits is not None and waits == index_file.open_file(path)[0].own:
+            index_file.rename(waiting, place)
 
 
 def read(log: Path, own: UUID, start: int = 0) -> Read:

@@ -1,6 +1,5 @@
 """The exact index: every entry within the radius, none missed."""
 
-import contextlib
 import itertools
 import logging
 import os
@@ -26,6 +25,7 @@ log = logging.getLogger(__name__)
 _FOLLOW_EVERY = 0.1  # seconds between two looks at the files
 _WRITER_WAIT = 10.0  # seconds that an add waits for another process's
 _MERGE_FROM = 100_000  # changes; below this a merge is not worth its while
+_NO_LIMIT = 1 << 40  # more than an index can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +107,11 @@ class HashIndex:
         return len(HashIndex.open(path))
 
     def __len__(self) -> int:
-        snapshot = self._snapshot
-        if self._count is None or self._count[0] is not snapshot:
-            self._count = (snapshot, snapshot.count())
-        return self._count[1]
+        self._keep_up()
+        snapshot, count = self._snapshot, self._count
+        if count is None or count[0] is not snapshot:
+            self._count = count = (snapshot, snapshot.count())
+        return count[1]
 
     def search(self, queries: Codes, radius: int = 31, limit: int | None = None, threads: int = 1) -> Hits:
         """Return every entry within ``radius`` (0 … 256) of each of the (q, 32) queries, whatever ``threads`` is.
@@ -119,14 +120,15 @@ class HashIndex:
         distance, then id. Where more than 16,384 entries (or twice the limit, if that is more) are within the radius,
         it stops early: the nearest of those met by then, always with the entries at distance 0.
         """
-        if self._path is not None and time.monotonic() - self._looked > _FOLLOW_EVERY:
-            self._follow_unless_busy()
+        self._keep_up()
         if not _is_codes(queries):
             queries = _codes(queries)
         if not 0 <= radius <= 256:
             raise ValueError(f"The radius must lie between 0 and 256, not at {radius}.")
         if limit is not None and limit < 0:
             raise ValueError(f"The limit must be 0 or more, not {limit}.")
+        if limit is not None and limit >= _NO_LIMIT:
+            limit = None
         found = self._snapshot.search(queries, radius, limit, threads)
         if found is None:
             return _NOTHING if len(queries) == 1 else _nothing(len(queries))
@@ -157,14 +159,13 @@ class HashIndex:
             self._snapshot = snapshot = _applied(self._snapshot, [change])
             changed = snapshot.added_entries + snapshot.removals
             if changed > max(_MERGE_FROM, self._base_entries // 16) and self._merging is None:
-                self._merging = threading.Thread(target=self._merge_quietly, name="index-merge", daemon=True)
-                self._merging.start()
+                self._merge_in_background()
 
     def _append(self, path: Path, change: Change) -> None:
         assert self._header is not None
         place, waiting = delta.names(path)
         if self._log is None:
-            delta.create(place, self._header.own)
+            delta.create(place, self._header.own, like=path)
             self._log, self._log_end = place, delta.read(place, self._header.own).end
         elif self._log == waiting:  # a merge was cut short between its two renames
             index_file.rename(waiting, place)
@@ -173,8 +174,10 @@ class HashIndex:
 
     # Following other processes
 
-    def _follow_unless_busy(self) -> None:
-        """Follow, unless another thread is at it; a search does not wait for an add."""
+    def _keep_up(self) -> None:
+        """Follow now and then, unless another thread is at it; a search does not wait for an add."""
+        if self._path is None or time.monotonic() - self._looked <= _FOLLOW_EVERY:
+            return
         if self._lock.acquire(blocking=False):
             try:
                 self.follow()
@@ -191,7 +194,7 @@ class HashIndex:
                     self._attach(*index_file.open_file(self._path))
                 elif self._log is None or self._log.stat().st_size != self._log_end:
                     self._read_log()
-            except FileNotFoundError:
+            except (FileNotFoundError, IndexFileError):  # renamed while it was looked at, or really damaged
                 self._reattach()
             self._looked = time.monotonic()
 
@@ -204,23 +207,31 @@ class HashIndex:
             raise IndexFileError(f"{self._path} is gone; searches would not see its entries.") from None
 
     def _attach(self, header: Header, base: _native.IndexBands, stat: os.stat_result) -> None:
-        """Take a base and its log. Where a merge renames one of them meanwhile, take the new ones."""
+        """Take a base and its log. Where a merge renames one of them meanwhile, look again."""
         assert self._path is not None
-        for _ in range(100):
-            found = self._log_of(header)
-            if _identity(self._path.stat()) == _identity(stat):
+        failed: UUID | None = None
+        while True:
+            problem: Exception | None = None
+            try:
+                found = self._log_of(header)
+                read = delta.read(found, header.own) if found else Read([], 0, torn=False)
+            except (FileNotFoundError, IndexFileError) as error:
+                problem = error
+            if _identity(self._path.stat()) != _identity(stat):
+                header, base, stat = index_file.open_file(self._path)
+            elif problem is None:
                 break
-            header, base, stat = index_file.open_file(self._path)
-        if isinstance(found, IndexFileError):
-            raise found
-        read = delta.read(found, header.own) if found else Read([], 0, torn=False)
+            elif failed == header.own:  # a log moves once under its base, so this is no merge's doing
+                raise problem
+            else:
+                failed = header.own
         self._snapshot = _applied(_native.IndexSnapshot(base), read.changes)
         self._header, self._stat, self._base_entries = header, _identity(stat), header.shape[0]
         self._log, self._log_end = found, read.end
         self._looked = time.monotonic()
 
-    def _log_of(self, header: Header) -> Path | IndexFileError | None:
-        """Find the log that belongs to a base; None where nothing changed yet."""
+    def _log_of(self, header: Header) -> Path | None:
+        """Find the log that belongs to a base; None where nothing changed yet. Raises IndexFileError."""
         assert self._path is not None
         owners = {place: delta.owner(place) for place in delta.names(self._path)}
         for place, own in owners.items():
@@ -229,23 +240,17 @@ class HashIndex:
         place = delta.names(self._path)[0]
         if owners[place] is None:
             return None
-        return IndexFileError(
+        raise IndexFileError(
             f"{place} holds changes of another index than {self._path}: one of the two files was swapped."
         )
 
     def _read_log(self) -> None:
         assert self._header is not None
-        if self._log is None:
-            found = self._log_of(self._header)
-            if isinstance(found, IndexFileError):
-                return self._reattach()
-            if found is None:
-                return None
-            self._log = found
-        read = delta.read(self._log, self._header.own, self._log_end)
-        self._snapshot = _applied(self._snapshot, read.changes)
-        self._log_end = read.end
-        return None
+        self._log = self._log or self._log_of(self._header)
+        if self._log is not None:
+            read = delta.read(self._log, self._header.own, self._log_end)
+            self._snapshot = _applied(self._snapshot, read.changes)
+            self._log_end = read.end
 
     # Merging and saving
 
@@ -257,19 +262,22 @@ class HashIndex:
         """
         if self._path is None:
             self._merge_in_memory()
-            return
-        with index_file.locked(self._path, "merge-lock", 0):
+        else:
+            self._merge_file(self._path, 0)
+
+    def _merge_file(self, path: Path, wait: float) -> None:
+        with index_file.locked(path, "merge-lock", wait):
             with self._lock:
                 self.follow()
                 snapshot, header, end = self._snapshot, self._header, self._log_end
             assert header is not None
             image = _image_of(snapshot)
             merged = image.header(previous=header)
-            beside = index_file.write_beside(self._path, lambda file: image.write(file, merged))
-            with self._lock, index_file.locked(self._path, "lock", _WRITER_WAIT):
+            beside = index_file.write_beside(path, lambda file: image.write(file, merged))
+            with self._lock, index_file.locked(path, "lock", _WRITER_WAIT):
                 self.follow()
                 late = delta.read(self._log, header.own, end).changes if self._log else []
-                _switch(self._path, beside, merged.own, late)
+                delta.switch(path, beside, merged.own, late)
                 self.follow()
 
     def _merge_in_memory(self) -> None:
@@ -280,6 +288,14 @@ class HashIndex:
             with self._lock:
                 self._snapshot = _applied(_native.IndexSnapshot(image.bands()), self._since)
                 self._image, self._base_entries, self._since = image, image.shape[0], None
+
+    def _merge_in_background(self) -> None:
+        # Not a daemon: killed inside the kernel at the interpreter's end, it would take the process down with it.
+        self._merging = threading.Thread(target=self._merge_quietly, name="index-merge", daemon=False)
+        try:
+            self._merging.start()
+        except RuntimeError:  # no thread to be had; the next change tries again
+            self._merging = None
 
     def _merge_quietly(self) -> None:
         try:
@@ -305,35 +321,27 @@ class HashIndex:
     def save(self, path: str | Path) -> None:
         """Write the index, changes included, to one file: wholly or not at all, durably on return.
 
-        Processes that have an index open at that path go over to this one.
+        Processes that have an index open at that path go over to this one. At the path that this one was opened from it
+        merges, so that what others add meanwhile stays. Raises IndexBusyError.
         """
         path = Path(path)
+        if self._path is not None and path.exists() and path.samefile(self._path):
+            self._merge_file(self._path, _WRITER_WAIT)
+            return
         image = self._whole()
         header = image.header()
         with index_file.locked(path, "merge-lock", _WRITER_WAIT):
             beside = index_file.write_beside(path, lambda file: image.write(file, header))
             with index_file.locked(path, "lock", _WRITER_WAIT):
-                _switch(path, beside, header.own, [])
+                delta.switch(path, beside, header.own, [])
 
     def _whole(self) -> Image:
         """Return an image of base and changes."""
         with self._lock:
+            self.follow()
             snapshot, image = self._snapshot, self._image
         changed = snapshot.added_entries or snapshot.removals
         return _image_of(snapshot) if changed or image is None else image
-
-
-def _switch(path: Path, beside: Path, own: UUID, late: list[Change]) -> None:
-    """Put a new base and its log in place. The first rename decides; the log already waits where readers look too."""
-    place, waiting = delta.names(path)
-    if not late and not place.exists():
-        with contextlib.suppress(FileNotFoundError):
-            waiting.unlink()
-        index_file.rename(beside, path)
-        return
-    delta.create(waiting, own, late)
-    index_file.rename(beside, path)
-    index_file.rename(waiting, place)
 
 
 def _image_of(snapshot: _native.IndexSnapshot) -> Image:

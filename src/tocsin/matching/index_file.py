@@ -180,17 +180,25 @@ def _memory(size: int) -> mmap.mmap:
     return memory
 
 
-def write_beside(path: Path, write: Callable[[BinaryIO], object]) -> Path:
-    """Write ``path``'s next content to a file beside it, durably, and return that; the caller renames it."""
+def write_beside(path: Path, write: Callable[[BinaryIO], object], like: Path | None = None) -> Path:
+    """Write ``path``'s next content to a file beside it, durably, and return that; the caller renames it.
+
+    It may be read and written by whoever may ``path``, or the file ``like``; where that is not there, by its owner.
+    """
     beside = path.with_name(path.name + ".tmp")
     try:
-        mode = path.stat().st_mode & 0o777
+        mode = (like or path).stat().st_mode & 0o777 | 0o600
     except FileNotFoundError:
         mode = 0o600
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode), "wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            os.fchmod(file.fileno(), mode)  # whatever the umask
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # a full disk, most often: do not keep it full
+        beside.unlink(missing_ok=True)
+        raise
     return beside
 
 
