@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <thread>
 
 namespace tocsin {
@@ -97,8 +98,14 @@ Answer Snapshot::search(const std::uint8_t *queries, std::size_t count, const Pl
         }
     };
     std::vector<std::thread> running;
-    for (std::size_t part = 1; part < workers; ++part) running.emplace_back(work, part);
+    running.reserve(workers);
+    try {
+        while (running.size() + 1 < workers) running.emplace_back(work, running.size() + 1);
+    } catch (const std::exception &) {
+        // No more threads to be had: their parts are done here.
+    }
     work(0);
+    for (std::size_t part = running.size() + 1; part < workers; ++part) work(part);
     for (auto &thread : running) thread.join();
     for (const auto &failure : failed)
         if (failure) std::rethrow_exception(failure);
