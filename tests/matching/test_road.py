@@ -191,6 +191,13 @@ def test_a_list_taken_out_of_a_folder_of_lists_is_asked_no_more(lists):
     assert given.match([Fingerprints(media="other", md5=M)])[0]
 
 
+def test_lists_joined_while_open_stay_joined_when_their_folders_are_looked_at(lists):
+    lists(agency=[entry("one", md5=M)])
+    road = Lists.of([HashList.open(lists.folder / "agency")])
+    road.refresh()
+    assert [match.list for match in road.match([Fingerprints(media="other", md5=M)])[0]] == ["agency"]
+
+
 def test_a_list_that_breaks_answers_as_before_and_is_named(lists):
     road = lists(agency=[entry("one", md5=M)])
     (lists.folder / "agency" / "state.json").write_text("{")

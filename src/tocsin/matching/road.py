@@ -79,6 +79,7 @@ class Lists:
     def of(cls, opened: Sequence[HashList]) -> "Lists":
         """Join lists that are open already; each goes on following its folder."""
         joined = cls([])
+        joined._given = [one.folder for one in opened]
         joined._lists = {one.folder.resolve(): one for one in opened}
         return joined
 
