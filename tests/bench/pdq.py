@@ -24,7 +24,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     few = 12 if options.get("quick") else 120
     pixels = photos()[:few]
     files = [path.read_bytes() for path in sorted(PHOTOS.iterdir())][:few]
-    large = [np.ascontiguousarray(np.tile(picture, (5, 5, 1))[:1944, :2592]) for picture in pixels[: max(4, few // 10)]]
+    large = [_mosaic(pixels, start) for start in range(max(4, few // 10))]
     large_files = [_jpeg(picture) for picture in large]
 
     def theirs_rgb(picture: Any) -> tuple[bytes, int]:
@@ -63,6 +63,18 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _mosaic(pictures: Sequence[Any], start: int) -> Any:
+    """Return 2,592 × 1,944 pixels of different photos at their own resolution, side by side."""
+    whole = np.zeros((1944, 2592, 3), np.uint8)
+    number = start
+    for top in range(0, 1944, 324):
+        for left in range(0, 2592, 432):
+            piece = pictures[number % len(pictures)][:324, :432]
+            whole[top : top + piece.shape[0], left : left + piece.shape[1]] = piece
+            number += 7
+    return whole
 
 
 def _fast(data: bytes) -> pdq.PdqHash:
