@@ -17,6 +17,7 @@ Bytes = npt.NDArray[np.uint8]
 SMALL = 400
 """Longer side, in pixels, below which a picture is enlarged."""
 ENLARGED = 512
+"""Longer side, in pixels, of an enlarged one."""
 _CORNER = 32
 
 
@@ -28,12 +29,23 @@ def luma(bgr: Bytes) -> Bytes:
 
 
 def prints_of(gray: Bytes, both: bool = False) -> list[Print]:
-    """Hash a crop of the screen, given as its luma (height x width); with ``both``, an enlarged one also as it is."""
+    """Hash a crop of the screen, given as its luma (height x width).
+
+    With ``both`` an enlarged one is also hashed without its outermost pixels, which pages blend, and as it is.
+    """
     filled = fill_corners(gray)
     if max(filled.shape) >= SMALL:
         return [_print(filled)]
-    enlarged = Image.fromarray(filled).resize((ENLARGED, ENLARGED), Image.Resampling.BILINEAR)
-    return [_print(np.asarray(enlarged)), *([_print(filled)] if both else [])]
+    if not both or min(filled.shape) < 3:
+        return [_print(_enlarged(filled))]
+    return [_print(_enlarged(filled)), _print(_enlarged(filled[1:-1, 1:-1])), _print(filled)]
+
+
+def _enlarged(gray: Bytes) -> Bytes:
+    high, wide = gray.shape
+    scale = ENLARGED / max(high, wide)
+    size = (max(1, round(wide * scale)), max(1, round(high * scale)))
+    return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BILINEAR))
 
 
 def _print(gray: Bytes) -> Print:
@@ -56,7 +68,13 @@ def _fill_corner(part: Bytes) -> None:
     """Fill the top left corner of a picture in place; rows of the ground's colour get shorter downwards."""
     ground = part == part[0, 0]
     widths = np.where(ground.all(axis=1), ground.shape[1], (~ground).argmax(axis=1))
-    if np.count_nonzero(widths) < 2 or widths[0] < 3 or widths[0] >= ground.shape[1] // 2 or widths[-1] or (np.diff(widths) > 0).any():
+    if (
+        np.count_nonzero(widths) < 2
+        or widths[0] < 3
+        or widths[0] >= ground.shape[1] // 2
+        or widths[-1]
+        or (np.diff(widths) > 0).any()
+    ):
         return
     for y in range(int(np.flatnonzero(widths)[-1]) + 1):
         edge = int(widths[y]) + 2
