@@ -8,6 +8,7 @@ import yaml
 from tocsin.evidence.sealing import new_identity
 from tocsin.matching.lists import HashList, Key, ListError, Terms, add, build, remove
 from tocsin.matching.lists.entry import Entry, FrameHash
+from tocsin.matching.lists.view import View
 from tocsin.matching.road import Lists, standing
 from tocsin.model import Fingerprints, Match
 from tocsin.model.media import Frame, Print
@@ -71,6 +72,14 @@ def test_a_digest_and_a_near_hash_name_list_and_entry(lists):
     [match] = near
     assert (match.entry, match.by, match.distance, match.severity) == ("two", "pdq", 31, 4)
     assert far == ()
+
+
+def test_lists_that_change_while_they_are_asked_do_not_hide_each_other(lists, monkeypatch):
+    road = lists(one=[entry("first", pdq=pdq("x"))], two=[entry("second", pdq=pdq("x"))])
+    monkeypatch.setattr(HashList, "view", property(lambda one: View(one._view.terms, one._view.state, one._view.parts)))
+    for _ in range(20):
+        [matches] = road.match([picture(pdq("x"))])
+        assert [match.entry for match in matches] == ["first", "second"]
 
 
 def test_an_entry_is_named_once_by_its_strongest_way(lists):

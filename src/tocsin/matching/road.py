@@ -158,8 +158,9 @@ class Lists:
         if time.monotonic() - self._looked > _LOOK_S:
             self.refresh()
         found = [_Found() for _ in batch]
-        for one in self._opened():
-            _Question(one.view, batch, found, radius, dihedral, limit).ask()
+        views = [one.view for one in self._opened()]  # held to the end: what is found is kept by which view it is of
+        for view in views:
+            _Question(view, batch, found, radius, dihedral, limit).ask()
         return [_answer(item, each, limit) for item, each in zip(batch, found, strict=True)]
 
 
