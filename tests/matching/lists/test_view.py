@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tocsin.matching.lists import HashList, add, building, part, remove
+from tocsin.matching import HashIndex
+from tocsin.matching.lists import HashList, ListError, add, building, part, remove
 
 
 def codes(*texts):
@@ -45,3 +46,27 @@ def test_entries_are_named_by_id_or_hash(made, pdq_of, md5_of):
     assert view.named("zz") == view.named(md5_of("c")) == []
     assert view.kinds() == {"md5", "pdq"}
     assert view.windows(one[0]) == view.frames(one[0]) == []
+
+
+@pytest.mark.parametrize("first", [-1, -(2**32), 6, 2**40])
+def test_an_index_that_names_rows_that_are_not_there_is_said_to_be_damaged(made, pdq_of, monkeypatch, first):
+    monkeypatch.setattr(building, "INDEXED_FROM", 3)
+    monkeypatch.setattr(part, "INDEXED_FROM", 3)
+    hashes = [pdq_of(str(n)) for n in range(6)]
+    folder, _ = made("\n".join(hashes))
+    [path] = folder.glob("*.pdq")
+    size = path.stat().st_size
+    HashIndex.build(codes(*hashes), np.arange(first, first + 6)).save(path)
+    assert path.stat().st_size == size
+    view = HashList.open(folder).view
+    with pytest.raises(ListError, match="list made is damaged"):
+        view.near("pdq", codes(hashes[0]), 0)
+
+
+def test_digests_of_rows_that_are_not_there_are_said_to_be_damage(made, md5_of):
+    folder, _ = made(md5_of("a"))
+    view = HashList.open(folder).view
+    [only] = view.parts
+    object.__setattr__(only._digests["md5"], "row", np.array([7], np.uint32))
+    with pytest.raises(ListError, match="list made is damaged"):
+        view.find("md5", [bytes.fromhex(md5_of("a"))])

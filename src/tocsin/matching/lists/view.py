@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tocsin.matching.index import HashIndex
-from tocsin.matching.lists.entry import DIGESTS, LENGTHS, Entry, FrameHash, Status
+from tocsin.matching.lists.entry import DIGESTS, LENGTHS, Entry, FrameHash, ListError, Status
 from tocsin.matching.lists.folder import State, Terms
 from tocsin.matching.lists.part import CODED, Part, Record
 
@@ -73,28 +73,34 @@ class View:
         return frozenset(kind for part in self.parts for kind, count in part.record.counts.items() if count)
 
     def find(self, kind: str, digests: Sequence[bytes]) -> list[tuple[int, Place]]:
-        """Return (query, place) for exact digests of one kind."""
-        return [
-            (query, Place(number, row))
-            for number, part in enumerate(self.parts)
-            for query, row in part.find(kind, digests)
-            if self.live[number][row]
-        ]
+        """Return (query, place) for exact digests of one kind. Raises ListError."""
+        found = []
+        for number, part in enumerate(self.parts):
+            hits = part.find(kind, digests)
+            if any(row >= part.record.rows for _, row in hits):
+                raise self._damaged(part, kind)
+            found += [(query, Place(number, row)) for query, row in hits if self.live[number][row]]
+        return found
 
     def near(self, kind: str, codes: npt.NDArray[np.uint8], radius: int, limit: int | None = None) -> Near:
         """Return the live entries within ``radius`` bits of (q, 32) codes, of kind ``pdq``, ``window`` or ``frames``.
 
-        ``limit`` bounds the hits a query gets from each index; one that was cut says so.
+        ``limit`` bounds the hits a query gets from each index; one that was cut says so. Raises ListError.
         """
         cut = np.zeros(len(codes), bool)
         found: list[tuple[int, int, int, int]] = []
-        searched = [(n << _ROW_BITS, part.index[kind]) for n, part in enumerate(self.parts) if kind in part.index]
+        searched: list[tuple[int, Part | None, HashIndex]] = [
+            (number, part, part.index[kind]) for number, part in enumerate(self.parts) if kind in part.index
+        ]
         if kind in self._side:
-            searched.append((0, self._side[kind]))
-        for base, index in searched:
+            searched.append((0, None, self._side[kind]))
+        for number, part, index in searched:
             hits = index.search(codes, radius, limit)
             if hits.truncated.any() and any(self._hidden):
                 hits = index.search(codes, radius, None)
+            if part is not None and hits.id.size and not 0 <= hits.id.min() <= hits.id.max() < part.record.rows:
+                raise self._damaged(part, kind)
+            base = number << _ROW_BITS
             cut |= hits.truncated
             for query, id_, distance in zip(hits.query.tolist(), hits.id.tolist(), hits.distance.tolist(), strict=True):
                 part, row = divmod(id_ + base, 1 << _ROW_BITS)
@@ -104,6 +110,9 @@ class View:
         columns = np.array(found, np.int64).reshape(-1, 4)
         places = [Place(part, row) for _, _, part, row in found]
         return Near(columns[:, 0], places, columns[:, 1].astype(np.int32), cut)
+
+    def _damaged(self, part: Part, kind: str) -> ListError:
+        return ListError(f"The list {self.terms.name} is damaged: {part.name} names entries by {kind} that it has not.")
 
     def named(self, text: str) -> list[Place]:
         """Return the live entries with this id, name or hash (hex)."""
