@@ -79,12 +79,17 @@ class HashIndex:
         return cls(image.bands(), image.shape[0], image)
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
-        """Map a saved index. Raises IndexFileError where the file is not one, damaged, cut, or of a newer version."""
+    def open(cls, path: str | Path, follow: bool = True) -> Self:
+        """Map a saved index. Raises IndexFileError where the file is not one, damaged, cut, or of a newer version.
+
+        Without ``follow`` it stays as it is now, even when the file goes; changes are held in memory only.
+        """
         header, base, stat = index_file.open_file(Path(path))
         index = cls(base, header.shape[0])
         index._path = Path(path)
         index._attach(header, base, stat)
+        if not follow:
+            index._path = None
         return index
 
     @classmethod

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tocsin.matching import HashIndex
+from tocsin.matching import HashIndex, index
 from tocsin.matching.lists import HashList, ListError, add, building, part, remove
 
 
@@ -46,6 +46,17 @@ def test_entries_are_named_by_id_or_hash(made, pdq_of, md5_of):
     assert view.named("zz") == view.named(md5_of("c")) == []
     assert view.kinds() == {"md5", "pdq"}
     assert view.windows(one[0]) == view.frames(one[0]) == []
+
+
+def test_a_view_answers_on_when_its_parts_are_merged_away(made, pdq_of, monkeypatch):
+    monkeypatch.setattr(building, "INDEXED_FROM", 3)
+    monkeypatch.setattr(part, "INDEXED_FROM", 3)
+    monkeypatch.setattr(index, "_FOLLOW_EVERY", 0)
+    folder, _ = made("\n".join(pdq_of(str(n)) for n in range(6)))
+    view = HashList.open(folder).view
+    for path in folder.glob("part-*"):
+        path.unlink()
+    assert len(view.near("pdq", codes(pdq_of("3")), 0).places) == 1
 
 
 @pytest.mark.parametrize("first", [-1, -(2**32), 6, 2**40])

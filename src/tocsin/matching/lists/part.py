@@ -93,7 +93,7 @@ class Part:
         try:
             if path.stat().st_size != self.record.files[path.name]["size"]:
                 raise ListError(f"{path} has not the size it was written with; it was cut or changed.")
-            return HashIndex.open(path)
+            return HashIndex.open(path, follow=False)  # a part never changes; it may go while a view has it
         except OSError as error:
             raise ListError(f"{path} cannot be read: {error.strerror or error}.") from error
         except ValueError as error:
