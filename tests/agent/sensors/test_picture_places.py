@@ -79,3 +79,14 @@ def test_what_is_looked_at_often_says_so_and_is_looked_at_again_when_it_rests():
     places.again(rect, now + 4.0)
     places.changed([rect], SCREEN, now + 4.1)
     assert len(places.due(now + 4.25)) == 1
+
+
+def test_pages_that_follow_each_other_are_each_looked_at_in_full():
+    places, rect, often, now = Places(0.1), Rect(0, 0, 640, 480), [], 20.0
+    for _ in range(12):
+        for later in (0.0, 0.15, 0.3, 0.5):
+            places.changed([rect], SCREEN, now + later)
+            often += [due.often for due in places.due(now + later + 0.11)]
+        now += 3.0
+    assert len(often) >= 36
+    assert not any(often)

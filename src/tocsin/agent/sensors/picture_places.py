@@ -18,7 +18,7 @@ EVERY = 1.0
 """Seconds between looks at a place that never settles: a frame a second."""
 REST = 2.5
 """Seconds after which a place that was looked at too often is looked at once more, in full."""
-_COOLING, _HOT = 2.0, 1.9
+_COOLING, _HOT = 2.0, 1.5
 _MOST_RECTS = 24
 AT_ONCE = 3.0
 """Looks at one place in quick succession, as when somebody leafs through pictures, before that pace holds."""
@@ -28,7 +28,7 @@ AT_ONCE = 3.0
 class Due:
     """A rectangle to look at. Where it never settles, ``moved`` is the largest that changed in it: a film, exactly.
 
-    ``often`` tells that it was looked at several times just now, so that only the most prominent is worth the cost.
+    ``often`` tells that it has not settled for several looks, so that only the most prominent is worth the cost.
     """
 
     rect: Rect
@@ -96,7 +96,8 @@ class Places:
         if not take.any():
             return []
         self._credit[take] = np.maximum(0.0, credit[take] - 1.0)
-        self._heat[take] = self._heat[take] * np.exp((self._looked[take] - now) / _COOLING) + 1.0
+        self._heat[take] *= np.exp((self._looked[take] - now) / _COOLING)
+        self._heat[restless & ~settled] += 1.0
         self._looked[take] = now
         self._dirty[take] = False
         out = []
