@@ -9,7 +9,7 @@ from tocsin.media.limited import Limited, LimitedError, Limits
 from tocsin.media.options import Options
 from tocsin.model import Fingerprints, NotScanned
 
-_WARM_S = 600.0
+_WARM_S = 60.0
 _NO_WORKER = "The process that decodes pictures could not be started."
 
 
