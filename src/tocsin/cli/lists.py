@@ -302,7 +302,7 @@ def _report(report: "Report", folder: Path, as_json: bool) -> None:
         said = {
             "withdrawn or deleted, never matched": report.tombstones, "joined another row": report.merged,
             "took the place of older ones": report.replaced, "older than what the list says": report.held_back,
-            "rows left out": report.rejected, "rows that lost a hash": report.partly,
+            "left out: cannot be used": report.rejected, "kept without one of its hashes": report.partly,
         }  # fmt: skip
         for what, number in said.items():
             if number:
