@@ -26,7 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 
 FOLDERS = ("/usr/share/backgrounds", "/usr/share/wallpapers")
 BINS = (0, 2, 4, 6, 8, 10, 16)
-MOSAICS, PIECES = 2500, 1500
+MOSAICS, PIECES = 3500, 1500
 LARGEST = 2600  # pixels, the sides of pieces
 
 
