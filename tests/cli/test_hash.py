@@ -146,7 +146,8 @@ def test_an_interrupt_ends_it_cleanly(folder, tmp_path):
     first.write_bytes(picture(1))
     for number in range(1500):  # more answers than a pipe holds: it cannot have finished when it is interrupted
         (folder / f"{number}.png").hardlink_to(first)
-    code = "from tocsin.cli import main; main()"
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background job ignores it
+    code = f"{heard}; from tocsin.cli import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "hash", str(folder), "--json", "--jobs", "2"],
         stdout=subprocess.PIPE,
