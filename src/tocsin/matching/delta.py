@@ -17,7 +17,8 @@ from uuid import UUID
 import numpy as np
 
 from tocsin.matching import index_file
-from tocsin.matching.index_file import Codes, Ids, IndexFileError
+from tocsin.matching.arrays import Codes, Ids
+from tocsin.matching.index_file import IndexFileError
 
 _MAGIC, _VERSION = b"TOCSINDL", 1
 _HEAD = struct.Struct("<8sI4x16s")  # magic, version, the index it belongs to; then a checksum

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from tocsin import _native
 from tocsin.matching import delta, index_file
+from tocsin.matching.arrays import Codes, Ids, are_codes, codes_of, ids_of
 from tocsin.matching.delta import Change, Read
-from tocsin.matching.index_file import Codes, Header, Ids, Image, IndexBusyError, IndexFileError
+from tocsin.matching.index_file import Header, Image, IndexBusyError, IndexFileError
 
 __all__ = ["HashIndex", "Hits", "IndexBusyError", "IndexFileError"]
 
@@ -74,8 +75,8 @@ class HashIndex:
     @classmethod
     def build(cls, hashes: Codes, ids: Ids | None = None) -> Self:
         """Build from (n, 32) bytes; ids default to 0 … n-1, which cost no memory."""
-        codes = _codes(hashes)
-        image = Image.build(codes, None if ids is None else _ids(ids, len(codes)))
+        codes = codes_of(hashes)
+        image = Image.build(codes, None if ids is None else ids_of(ids, len(codes)))
         return cls(image.bands(), image.shape[0], image)
 
     @classmethod
@@ -126,8 +127,8 @@ class HashIndex:
         it stops early: the nearest of those met by then, always with the entries at distance 0.
         """
         self._keep_up()
-        if not _is_codes(queries):
-            queries = _codes(queries)
+        if not are_codes(queries):
+            queries = codes_of(queries)
         if not 0 <= radius <= 256:
             raise ValueError(f"The radius must lie between 0 and 256, not at {radius}.")
         if limit is not None and limit < 0:
@@ -144,12 +145,12 @@ class HashIndex:
 
     def add(self, hashes: Codes, ids: Ids) -> None:
         """Add entries, visible to the next search; durable on return when opened from a path. Raises IndexBusyError."""
-        codes = _codes(hashes)
-        self._change(Change(_ids(ids, len(codes)), codes))
+        codes = codes_of(hashes)
+        self._change(Change(ids_of(ids, len(codes)), codes))
 
     def remove(self, ids: Ids) -> None:
         """Remove every entry with one of these ids; an id added again later is visible again."""
-        self._change(Change(_ids(ids)))
+        self._change(Change(ids_of(ids)))
 
     def _change(self, change: Change) -> None:
         if not len(change.ids):
@@ -369,37 +370,3 @@ def _applied(snapshot: _native.IndexSnapshot, changes: list[Change]) -> _native.
         else:
             snapshot = snapshot.without(ids)
     return snapshot
-
-
-def _is_codes(array: object) -> bool:
-    return (
-        type(array) is np.ndarray
-        and array.ndim == 2
-        and array.shape[1] == 32
-        and array.dtype == np.uint8
-        and array.flags.c_contiguous
-    )
-
-
-def _codes(hashes: object) -> Codes:
-    array = np.asarray(hashes)
-    if array.dtype != np.uint8:
-        raise ValueError(f"Hashes must be bytes (uint8), not {array.dtype}.")
-    if array.ndim == 1 and array.size == 32:
-        array = array.reshape(1, 32)
-    if array.ndim != 2 or array.shape[1] != 32:
-        raise ValueError(f"Hashes must have the shape (n, 32), not {array.shape}.")
-    return np.ascontiguousarray(array)
-
-
-def _ids(ids: object, count: int | None = None) -> Ids:
-    array = np.atleast_1d(np.asarray(ids))
-    if array.size == 0:
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "iu" or array.ndim != 1:
-        raise ValueError("Ids must be a list of whole numbers.")
-    if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
-        raise ValueError("Ids must fit into 63 bits and a sign.")
-    if count is not None and len(array) != count:
-        raise ValueError(f"As many ids as hashes are needed: there are {len(array)} ids and {count} hashes.")
-    return np.ascontiguousarray(array, np.int64)

@@ -17,13 +17,9 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
 
-import numpy as np
-import numpy.typing as npt
-
 from tocsin import _native
+from tocsin.matching.arrays import Codes, Ids
 
-Codes = npt.NDArray[np.uint8]
-Ids = npt.NDArray[np.int64]
 Shape = tuple[int, int, int, bool, int, int]
 
 HEADER = 4096
