@@ -35,7 +35,7 @@ bench: $(VENV)/.ready  ## every measurement of docs/benchmarks.md
 lock:            ## resolve dependencies anew, with hashes and no host names
 	python3 -m venv build/lock && build/lock/bin/pip install --quiet uv
 	build/lock/bin/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-annotate --python-version 3.11 --custom-compile-command "make lock" \
+	  --no-emit-find-links --no-annotate --no-strip-extras --python-version 3.11 --custom-compile-command "make lock" \
 	  pyproject.toml -o requirements.lock
 
 clean:           ## remove what was built
