@@ -1,7 +1,8 @@
 """Files on a supervised computer: how soon a listed one is known after it is saved, and what sweeping old ones costs.
 
 The agent's own sensors, limited workers and asking, against a hub's answer over loopback from a process of its own. All
-processor time of this process and its workers counts. ``TOCSIN_BENCH_FILES`` sets how many old files there are.
+processor time of this process and its workers counts. ``TOCSIN_BENCH_FILES`` sets how many old files there are and
+``TOCSIN_BENCH_FILES_S`` for how many seconds at most their sweep is watched: long enough, and it is seen to its end.
 """
 
 import contextlib
@@ -67,7 +68,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     quick = bool(options.get("quick"))
     old = int(os.environ.get("TOCSIN_BENCH_FILES", "2000" if quick else "20000"))
     saves = 10 if quick else 40
-    watch_s = 15.0 if quick else 60.0
+    watch_s = float(os.environ.get("TOCSIN_BENCH_FILES_S", "15" if quick else "60"))
     random_ = random.Random(20261122)
     pictures = [_jpeg(random_, 640, 480) for _ in range(saves * 2)]
     with _folder() as folder, _hub(pictures) as url:
@@ -79,8 +80,9 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
         swept = _Rig(folder / "swept", home, url, sweep=True)
         meter = _Meter()
         busy = _saved(swept, pictures[saves:], before=2.0)
+        before = swept.many
         shares = meter.watch(swept, watch_s)
-        seen, spent, passed = swept.many - saves, meter.spent, meter.passed
+        seen, spent, passed = swept.many - before, meter.spent, meter.passed
         memory = meter.memory
         done = swept.sweep.rounds > 0
         swept.end()
@@ -96,12 +98,15 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
             {
                 "name": f"Sweep of {old:,} old files, half of them small pictures",
                 "columns": [
-                    *("pictures compared", "seconds", "share of a core, mean", f"share in {WINDOW_S:.0f} s, highest"),
+                    *("pictures there", "compared before", "compared while watched", "seconds"),
+                    *("share of a core, mean", f"share in {WINDOW_S:.0f} s, highest"),
                     *("ms of a core per picture", "round done", "MiB resident, workers included"),
                     "hours for 100,000 pictures",
                 ],
                 "rows": [
                     [
+                        old // 2,
+                        before - saves,
                         seen,
                         round(passed, 1),
                         round(spent / passed, 3),
@@ -114,6 +119,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
                 ],
             },
         ],
+        "raw": {"shares": [round(share, 4) for share in shares]},
     }
 
 
@@ -172,18 +178,20 @@ class _Meter:
         """Watch for a time, or until the sweep's round is done; return the share of a core in each window."""
         shares = []
         begun = time.monotonic()
-        before, at = self._now(), begun
+        first, at = self._now(), begun
+        before = first
         while time.monotonic() - begun < seconds and not rig.sweep.rounds:
             time.sleep(WINDOW_S)
             now, then = self._now(), time.monotonic()
             shares.append((now - before) / (then - at))
             before, at = now, then
-        self.spent = sum(share * WINDOW_S for share in shares)
+        self.spent = before - first
         self.passed = max(0.1, time.monotonic() - begun)
         return shares
 
     def _now(self) -> float:
-        total, memory = 0.0, 0
+        own = self._me.cpu_times()
+        total, memory = own.children_user + own.children_system, 0  # of workers that ended: they are replaced
         for process in (self._me, *self._me.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
                 if "ThreadingHTTPServer" in " ".join(process.cmdline()):
