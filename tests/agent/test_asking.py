@@ -7,9 +7,9 @@ import pytest
 
 from tocsin.agent import asking as module
 from tocsin.agent.asking import Answered, Asking
-from tocsin.agent.config import Config
 from tocsin.agent.unasked import Unasked
 from tocsin.model import Fingerprints, Kind, Match, MediaSeen, Observation, Print, Rect, SystemClock
+from tocsin.placement.config import Config
 
 MATCH = {"list": "L", "entry": "1", "by": "pdq", "distance": 0, "severity": 4}
 

@@ -6,14 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tocsin.agent import wire
-from tocsin.agent.blobs import Blobs
-from tocsin.agent.config import Config
-from tocsin.agent.courier import EvidenceCourier
 from tocsin.agent.health import HealthMeter
 from tocsin.agent.loop import Loop
-from tocsin.agent.standing import Standing
-from tocsin.agent.uplink import Uplink
 from tocsin.detectors import KnownMedia
 from tocsin.evidence.sealing import open_sealed, pictures_of
 from tocsin.model import (
@@ -33,6 +27,12 @@ from tocsin.model import (
     TextSeen,
 )
 from tocsin.orders import public_key
+from tocsin.placement import wire
+from tocsin.placement.blobs import Blobs
+from tocsin.placement.config import Config
+from tocsin.placement.courier import EvidenceCourier
+from tocsin.placement.standing import Standing
+from tocsin.placement.uplink import Uplink
 
 CANARY = "zebra-canary-4711"
 

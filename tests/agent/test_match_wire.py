@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.agent import match_wire, wire
-from tocsin.agent.config import Config
+from tocsin.agent import match_wire
 from tocsin.agent.match_wire import MatchError
 from tocsin.model import Fingerprints, Frame, Print
+from tocsin.placement import wire
+from tocsin.placement.config import Config
 
 MATCH = {"list": "L", "entry": "1", "by": "pdq", "distance": 4, "severity": 5, "category": "A1", "shares": None}
 PRINTS = Fingerprints(media="picture", md5="0" * 32, prints=(Print("ab" * 32, 80),))

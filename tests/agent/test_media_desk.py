@@ -3,13 +3,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tocsin.agent.config import Config, Folders
 from tocsin.agent.health import HealthMeter
 from tocsin.agent.ledger import Ledger
 from tocsin.agent.media_desk import MediaDesk
-from tocsin.agent.standing import Standing
 from tocsin.model import Fingerprints, Kind, MediaSeen, Observation
 from tocsin.orders import public_key
+from tocsin.placement.config import Config, Folders
+from tocsin.placement.standing import Standing
 
 CONFIG = Config("http://127.0.0.1:1", "d", "k", "u", 15.0, "", (), "00", "laptop")
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tocsin import orders
-from tocsin.agent.config import Config
 from tocsin.agent.notice import Acceptances, Section, words
+from tocsin.placement.config import Config
 
 CONFIG = Config("https://hub.example:8420", "d", "k", "u", 15.0, "", (), "00", "laptop")
 

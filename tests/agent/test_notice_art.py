@@ -2,8 +2,8 @@ import pytest
 
 from tocsin import orders
 from tocsin.agent import notice_art
-from tocsin.agent.config import Config
 from tocsin.agent.notice import words
+from tocsin.placement.config import Config
 
 CONFIG = Config("https://hub.example:8420", "d", "k", "u", 15.0, "", (), "00", "laptop")
 

@@ -4,10 +4,10 @@ import pytest
 from Xlib import XK, X
 
 from tocsin import orders
-from tocsin.agent.config import Config
 from tocsin.agent.notice import words
 from tocsin.agent.notice_keys import Buttons
 from tocsin.model import Rect
+from tocsin.placement.config import Config
 
 CONFIG = Config("https://hub.example:8420", "d", "k", "u", 15.0, "", (), "00", "laptop")
 

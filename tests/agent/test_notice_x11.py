@@ -9,11 +9,11 @@ from Xlib.protocol import event as events
 
 from tocsin import orders
 from tocsin.agent import notice_x11
-from tocsin.agent.config import AgentError, Config
 from tocsin.agent.notice import words
 from tocsin.agent.notice_x11 import X11Notice, check_display
 from tocsin.agent.x11_windows import Stack
 from tocsin.model import Rect
+from tocsin.placement.config import Config, PlacementError
 
 BAR = "Tocsin: This computer is monitored under order EX-2026-0042"
 
@@ -204,9 +204,9 @@ def test_a_changed_order_asks_again(screen, shown, until, the_words):
 
 def test_without_a_screen_the_agent_refuses(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
-    with pytest.raises(AgentError, match="never watches without its notice"):
+    with pytest.raises(PlacementError, match="never watches without its notice"):
         check_display()
-    with pytest.raises(AgentError, match="cannot be shown"):
+    with pytest.raises(PlacementError, match="cannot be shown"):
         check_display(":32123")
 
 

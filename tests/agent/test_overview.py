@@ -2,16 +2,16 @@ import json
 
 import pytest
 
-from tocsin.agent.config import AgentError, Folders
-from tocsin.agent.enrol import enrol
 from tocsin.agent.overview import open_ledger, overview
-from tocsin.agent.platform import take_lock
 from tocsin.model import SystemClock
+from tocsin.placement.config import Folders, PlacementError
+from tocsin.placement.enrol import enrol
+from tocsin.placement.platform import take_lock
 
 
 def test_the_subject_sees_the_order_and_that_nothing_runs(tmp_path, hub, signed_order):
     folders = Folders(tmp_path / "a")
-    with pytest.raises(AgentError, match="not enrolled"):
+    with pytest.raises(PlacementError, match="not enrolled"):
         overview(folders)
     enrol(hub.url, "good-token", signed_order(), folders, SystemClock())
     found = overview(folders)
@@ -20,7 +20,7 @@ def test_the_subject_sees_the_order_and_that_nothing_runs(tmp_path, hub, signed_
     assert "Not to have any contact with any child under 18." in found.text
     assert found.raw["order"] == "EX-2026-0042"
     assert json.dumps(found.raw)
-    with pytest.raises(AgentError, match="no ledger"):
+    with pytest.raises(PlacementError, match="no ledger"):
         open_ledger(folders)
 
 

@@ -3,9 +3,9 @@ from types import ModuleType
 
 import pytest
 
-from tocsin.agent.config import AgentError
 from tocsin.agent.own_lists import OwnLists, check
 from tocsin.model import Fingerprints, Match
+from tocsin.placement.config import PlacementError
 
 
 class Lists:
@@ -46,13 +46,13 @@ def test_a_list_of_the_authoritys_own_is_asked_here(tmp_path):
 
 @pytest.mark.parametrize("text", ["name: IWF\norigin: iwf\n", "name: x\n", "- a list\n", "origin: [own", "\0"])
 def test_any_other_list_is_refused_with_a_sentence(tmp_path, text):
-    with pytest.raises(AgentError, match="not") as told:
+    with pytest.raises(PlacementError, match="not") as told:
         check(folder(tmp_path, text))
     assert str(tmp_path) in str(told.value)
 
 
 def test_a_folder_without_a_list_is_refused(tmp_path):
-    with pytest.raises(AgentError, match="is not a hash list"):
+    with pytest.raises(PlacementError, match="is not a hash list"):
         OwnLists([tmp_path / "none"])
-    with pytest.raises(AgentError, match="There is nothing"):
+    with pytest.raises(PlacementError, match="There is nothing"):
         OwnLists([])

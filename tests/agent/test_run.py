@@ -5,13 +5,13 @@ import time
 
 import pytest
 
-from tocsin.agent.config import AgentError, Folders
-from tocsin.agent.enrol import enrol
 from tocsin.agent.overview import open_ledger
 from tocsin.agent.run import Agent
 from tocsin.agent.sensing import Senses
 from tocsin.evidence.sealing import open_sealed
 from tocsin.model import Kind, Line, Observation, ProcessSeen, StateSeen, SystemClock, TextSeen
+from tocsin.placement.config import Folders, PlacementError
+from tocsin.placement.enrol import enrol
 
 
 class Feed:
@@ -86,7 +86,7 @@ class Rig:
     def _run(self):
         try:
             self.code = self.agent.run()
-        except AgentError as problem:
+        except PlacementError as problem:
             self.problem = problem
 
     def end(self):
@@ -272,7 +272,7 @@ def test_a_varied_order_is_verified_and_asked_about_again(rig, until, signed_ord
 def test_only_one_agent_runs(rig, until):
     here = rig().start()
     until(here.question)
-    with pytest.raises(AgentError, match="runs already"):
+    with pytest.raises(PlacementError, match="runs already"):
         Agent(here.folders)
 
 
@@ -281,8 +281,8 @@ def test_a_killed_run_leaves_a_signed_gap(rig, until):
     here.accept(until)
     until(lambda: here.hub.of("heartbeat"))
     here.end()
-    from tocsin.agent.journal import Journal
-    from tocsin.agent.platform import boot_identity
+    from tocsin.placement.journal import Journal
+    from tocsin.placement.platform import boot_identity
 
     journal = Journal(here.folders.journal, here.agent._key, here.hub.device, SystemClock(), boot_identity())
     journal.append("state", {"what": "active"})

@@ -7,11 +7,11 @@ import sys
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from tocsin.agent.config import Folders
-from tocsin.agent.enrol import enrol
 from tocsin.agent.sensing import open_senses
 from tocsin.agent.x11_windows import paint
 from tocsin.model import SystemClock
+from tocsin.placement.config import Folders
+from tocsin.placement.enrol import enrol
 
 
 def show(screen, *lines, y=80, title="Notes"):

@@ -27,7 +27,6 @@ import psutil
 from PIL import Image
 
 from tocsin.agent.asking import Answered, Asking
-from tocsin.agent.config import Config
 from tocsin.agent.sensors.comparing import Comparing
 from tocsin.agent.sensors.files import FileSensor
 from tocsin.agent.sensors.folders import Places
@@ -38,6 +37,7 @@ from tocsin.agent.sensors.sweep import SweepSensor
 from tocsin.agent.unasked import Unasked
 from tocsin.evidence.keys import DeviceKey
 from tocsin.model import MediaSeen, SystemClock
+from tocsin.placement.config import Config
 
 HUB = """
 import json, sys

@@ -2,11 +2,11 @@ import json
 
 from click.testing import CliRunner
 
-from tocsin.agent import config as configs
-from tocsin.agent.config import Config, Folders
 from tocsin.agent.ledger import Ledger
 from tocsin.cli.agent import command
 from tocsin.model import Entry
+from tocsin.placement import config as configs
+from tocsin.placement.config import Config, Folders
 
 
 def run(*argv, stdin=""):

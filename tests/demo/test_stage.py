@@ -6,9 +6,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tocsin.agent.config import AgentError
 from tocsin.demo.desktop import DesktopError
 from tocsin.demo.stage import Stage, free_port, last_words
+from tocsin.placement.config import PlacementError
 
 
 def test_a_hub_over_tls_with_an_enrolled_computer_and_nothing_left_behind() -> None:
@@ -51,7 +51,7 @@ def test_a_folder_enrolled_at_another_port_says_which(tmp_path: Path) -> None:
         first.enrol()
     with Stage(tmp_path) as second:
         second.prepare()
-        with pytest.raises(AgentError, match=f"enrolled at {first.url}; use that port again"):
+        with pytest.raises(PlacementError, match=f"enrolled at {first.url}; use that port again"):
             second.enrol()
 
 

@@ -15,18 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from tocsin.agent import config as configs
-from tocsin.agent.blobs import Blobs
-from tocsin.agent.config import Folders
-from tocsin.agent.courier import EvidenceCourier
-from tocsin.agent.crew import Crew
 from tocsin.agent.health import HealthMeter
-from tocsin.agent.journal import Journal
 from tocsin.agent.ledger import Ledger
 from tocsin.agent.loop import Loop
-from tocsin.agent.platform import boot_identity
-from tocsin.agent.standing import Standing
-from tocsin.agent.uplink import Uplink
 from tocsin.evidence.keys import DeviceKey
 from tocsin.model import (
     Category,
@@ -43,6 +34,15 @@ from tocsin.model import (
     SystemClock,
     TextSeen,
 )
+from tocsin.placement import config as configs
+from tocsin.placement.blobs import Blobs
+from tocsin.placement.config import Folders
+from tocsin.placement.courier import EvidenceCourier
+from tocsin.placement.crew import Crew
+from tocsin.placement.journal import Journal
+from tocsin.placement.platform import boot_identity
+from tocsin.placement.standing import Standing
+from tocsin.placement.uplink import Uplink
 
 _SEVERITIES = (3, 4, 5)
 

@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from tocsin.agent import match_wire, wire
-from tocsin.agent.config import Config
+from tocsin.agent import match_wire
 from tocsin.agent.match_wire import Answers, MatchError
 from tocsin.agent.own_lists import OwnLists
 from tocsin.agent.unasked import Unasked
 from tocsin.evidence.keys import DeviceKey
 from tocsin.model import Fingerprints, Match, MediaSeen, Observation
+from tocsin.placement import wire
+from tocsin.placement.config import Config
 
 Ask = Callable[[Fingerprints, Observation], None]
 """What a sensor calls with fingerprints and the observation they belong to (body: MediaSeen without matches)."""

@@ -5,14 +5,14 @@ import queue
 import threading
 from typing import Any
 
-from tocsin.agent.crew import Crew, Work
 from tocsin.agent.health import HealthMeter
-from tocsin.agent.journal import Journal
 from tocsin.agent.loop import Loop, state_body
 from tocsin.agent.media import Media
 from tocsin.agent.notice_x11 import X11Notice
 from tocsin.agent.sensing import OpenSenses, Senses
 from tocsin.model import Clock, EntryKind, Kind, MediaSeen, NotScanned, Observation, Sensor, StateSeen
+from tocsin.placement.crew import Crew, Work
+from tocsin.placement.journal import Journal
 
 RECORDED_STATES = frozenset(
     {

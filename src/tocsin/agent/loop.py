@@ -13,11 +13,8 @@ from typing import Any
 
 from PIL import Image
 
-from tocsin.agent.blobs import Blobs
 from tocsin.agent.health import HealthMeter
-from tocsin.agent.journal import Journal
 from tocsin.agent.media_evidence import journal_matches, picture_of, sealed_media
-from tocsin.agent.standing import Standing
 from tocsin.evidence.sealing import Sealed, SealingError, seal
 from tocsin.model import (
     Clock,
@@ -35,6 +32,9 @@ from tocsin.model import (
     utc_text,
 )
 from tocsin.orders import Permission, evidence_kinds, is_privileged, judge
+from tocsin.placement.blobs import Blobs
+from tocsin.placement.journal import Journal
+from tocsin.placement.standing import Standing
 from tocsin.text.speakers import Layout
 
 Pixels = Callable[[Rect], bytes | None]

@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from tocsin.agent import wire
 from tocsin.evidence.keys import DeviceKey
 from tocsin.model import Fingerprints, Match
+from tocsin.placement import wire
 
 PATH = "/api/v1/match"
 MAX_ITEMS = 256

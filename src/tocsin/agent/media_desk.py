@@ -4,17 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tocsin.agent.asking import Answered, Asking
-from tocsin.agent.config import AgentError, Config, Folders
 from tocsin.agent.health import HealthMeter
-from tocsin.agent.journal import Journal
 from tocsin.agent.ledger import Ledger
 from tocsin.agent.media import Media
 from tocsin.agent.own_lists import OwnLists
-from tocsin.agent.standing import Standing
 from tocsin.agent.unasked import Unasked
 from tocsin.evidence.keys import DeviceKey
 from tocsin.model import EntryKind, MediaSeen, Observation, SystemClock
 from tocsin.orders import is_privileged
+from tocsin.placement.config import Config, Folders, PlacementError
+from tocsin.placement.journal import Journal
+from tocsin.placement.standing import Standing
 
 
 class MediaDesk:
@@ -67,7 +67,7 @@ class MediaDesk:
             return None
         try:
             return OwnLists([Path(folder) for folder in self._config.lists])
-        except (AgentError, ImportError) as problem:
+        except (PlacementError, ImportError) as problem:
             self._warn("own-lists-refused")
             if str(problem) not in self._told:
                 self._told.add(str(problem))

@@ -13,11 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from tocsin.agent.config import AgentError, Config, read_json
-from tocsin.agent.disk import Disk
 from tocsin.model import utc_text
 from tocsin.orders import SignedOrder
 from tocsin.orders.conditions import condition_of
+from tocsin.placement.config import Config, PlacementError, read_json
+from tocsin.placement.disk import Disk
 
 LOST_AFTER_S = 5.0
 """How long the bar may be off the screen before collection stops."""
@@ -195,7 +195,7 @@ class Acceptances:
         """Say whether the notice of this very order was accepted."""
         try:
             raw = read_json(self._path) or {}
-        except AgentError:
+        except PlacementError:
             return False
         return isinstance(raw.get("accepted"), dict) and digest in raw["accepted"]
 

@@ -17,12 +17,12 @@ from Xlib import X, Xatom, Xutil, display
 from Xlib.error import ConnectionClosedError, DisplayError, XError
 
 from tocsin.agent import notice_art
-from tocsin.agent.config import AgentError
 from tocsin.agent.notice import OnNotice, Words
 from tocsin.agent.notice_keys import Buttons
 from tocsin.agent.notice_watch import NoticeWatch
 from tocsin.agent.x11_windows import Stack, dress, paint, reserve_top
 from tocsin.model import Rect
+from tocsin.placement.config import PlacementError
 
 NAME = "Tocsin"
 _LOOK_EVERY_S = 0.5
@@ -31,9 +31,9 @@ _LOST = (ConnectionClosedError, DisplayError, XError, OSError)
 
 
 def check_display(name: str | None = None) -> None:
-    """Raise AgentError unless a notice can be shown here (A12)."""
+    """Raise PlacementError unless a notice can be shown here (A12)."""
     if not (name or os.environ.get("DISPLAY")):
-        raise AgentError(
+        raise PlacementError(
             "There is no screen to show the notice on (DISPLAY is not set), so the agent does not run: "
             "it never watches without its notice."
         )
@@ -42,9 +42,9 @@ def check_display(name: str | None = None) -> None:
         depth = connection.screen().root_depth
         connection.close()
     except (*_LOST, AssertionError) as problem:
-        raise AgentError(f"The notice cannot be shown, so the agent does not run: {problem}.") from problem
+        raise PlacementError(f"The notice cannot be shown, so the agent does not run: {problem}.") from problem
     if depth != 24:
-        raise AgentError(f"The notice cannot be shown on a screen of {depth} bits, so the agent does not run.")
+        raise PlacementError(f"The notice cannot be shown on a screen of {depth} bits, so the agent does not run.")
 
 
 class X11Notice:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tocsin.agent import config as configs
-from tocsin.agent.config import AgentError, Folders
 from tocsin.agent.ledger import Ledger
 from tocsin.agent.notice import words
-from tocsin.agent.platform import take_lock
-from tocsin.agent.standing import Standing
 from tocsin.model import SystemClock, utc_text
+from tocsin.placement import config as configs
+from tocsin.placement.config import Folders, PlacementError
+from tocsin.placement.platform import take_lock
+from tocsin.placement.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Overview:
 
 
 def overview(folders: Folders) -> Overview:
-    """Return the order in force and the agent's state. Raises AgentError when the computer is not enrolled."""
+    """Return the order in force and the agent's state. Raises PlacementError when the computer is not enrolled."""
     config = configs.load(folders)
     standing = Standing(folders.order, config.roots)
     order = standing.signed.order
@@ -57,10 +57,10 @@ def overview(folders: Folders) -> Overview:
 
 
 def open_ledger(folders: Folders) -> Ledger:
-    """Open the ledger for reading. Raises AgentError when there is none."""
+    """Open the ledger for reading. Raises PlacementError when there is none."""
     configs.load(folders)
     if not folders.ledger.exists():
-        raise AgentError("There is no ledger yet: the agent has not run on this computer.")
+        raise PlacementError("There is no ledger yet: the agent has not run on this computer.")
     return Ledger(folders.ledger, readonly=True)
 
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import yaml
 
-from tocsin.agent.config import AgentError
 from tocsin.evidence.keys import read_bounded
 from tocsin.model import Fingerprints, Match
+from tocsin.placement.config import PlacementError
 
 _MANIFEST = "list.yaml"
 _MAX_MANIFEST = 1 << 20
 
 
 class OwnLists:
-    """Opened lists of the authority's own, asked on this computer. Raises AgentError when one may not be opened."""
+    """Opened lists of the authority's own, asked on this computer. Raises PlacementError when one may not be opened."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         from tocsin.matching.road import Lists
@@ -29,7 +29,7 @@ class OwnLists:
         try:
             self._lists: Any = Lists.open(list(folders))
         except (ValueError, OSError, RuntimeError) as problem:
-            raise AgentError(f"A list of your own cannot be opened: {problem}") from problem
+            raise PlacementError(f"A list of your own cannot be opened: {problem}") from problem
 
     @property
     def version(self) -> str:
@@ -49,14 +49,14 @@ class OwnLists:
 
 
 def check(folder: Path) -> None:
-    """Refuse a list that is not the authority's own. Raises AgentError."""
+    """Refuse a list that is not the authority's own. Raises PlacementError."""
     path = folder / _MANIFEST
     try:
         raw = yaml.safe_load(read_bounded(path, _MAX_MANIFEST))
     except (OSError, ValueError, yaml.YAMLError) as problem:
-        raise AgentError(f"{folder} is not a hash list: {path} cannot be read ({problem}).") from problem
+        raise PlacementError(f"{folder} is not a hash list: {path} cannot be read ({problem}).") from problem
     if not isinstance(raw, dict) or raw.get("origin") != "own":
-        raise AgentError(
+        raise PlacementError(
             f"The list in {folder} may not lie on a supervised device: its manifest does not say “origin: own”. "
             "Lists of others stay on the hub."
         )

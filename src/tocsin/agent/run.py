@@ -14,15 +14,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from tocsin.agent import config as configs
-from tocsin.agent.blobs import Blobs
 from tocsin.agent.collecting import Collecting
-from tocsin.agent.config import AgentError, Config, Folders
-from tocsin.agent.courier import EvidenceCourier, OrderCourier
-from tocsin.agent.crew import Crew
-from tocsin.agent.disk import Disk
 from tocsin.agent.health import HealthMeter, heartbeat_body
-from tocsin.agent.journal import Journal
 from tocsin.agent.ledger import Ledger
 from tocsin.agent.limits import Limits, Usage
 from tocsin.agent.loop import Loop
@@ -31,13 +24,20 @@ from tocsin.agent.media_desk import MediaDesk
 from tocsin.agent.memory import Memory
 from tocsin.agent.notice import Acceptances, words
 from tocsin.agent.notice_x11 import X11Notice, check_display
-from tocsin.agent.platform import boot_identity, lower_privilege, runs_as_root, take_lock
 from tocsin.agent.sensing import OpenSenses, open_senses
-from tocsin.agent.standing import Standing
-from tocsin.agent.uplink import Uplink, flush
 from tocsin.detectors import ALL
 from tocsin.evidence.keys import DeviceKey, KeyFileError
 from tocsin.model import Clock, Detector, EntryKind, Rect, SystemClock, utc_text
+from tocsin.placement import config as configs
+from tocsin.placement.blobs import Blobs
+from tocsin.placement.config import Config, Folders, PlacementError
+from tocsin.placement.courier import EvidenceCourier, OrderCourier
+from tocsin.placement.crew import Crew
+from tocsin.placement.disk import Disk
+from tocsin.placement.journal import Journal
+from tocsin.placement.platform import boot_identity, lower_privilege, runs_as_root, take_lock
+from tocsin.placement.standing import Standing
+from tocsin.placement.uplink import Uplink, flush
 
 _LIMITS_EVERY_S = 3.0
 _GOODBYE_S = 5.0
@@ -74,16 +74,16 @@ class Agent:
         try:
             self._key = DeviceKey.load(folders.key)
         except KeyFileError as problem:
-            raise AgentError(f"The agent cannot run without its key: {problem}") from problem
+            raise PlacementError(f"The agent cannot run without its key: {problem}") from problem
         self._lock = take_lock(folders.lock)
         if self._lock is None:
-            raise AgentError(f"The agent runs already for {folders.data}; see tocsin agent status.")
+            raise PlacementError(f"The agent runs already for {folders.data}; see tocsin agent status.")
         try:
             self.journal = Journal(folders.journal, self._key, self.config.device, self._clock, boot_identity())
             self._blobs = Blobs(folders.evidence)
         except OSError as problem:
             self._lock.close()
-            raise AgentError(f"No journal can be kept, so nothing is collected: {problem}.") from problem
+            raise PlacementError(f"No journal can be kept, so nothing is collected: {problem}.") from problem
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._memory = Memory()
         self._crew = Crew(self._thread_died, lambda *told: self._events.put(("lost-thread", told)))
@@ -95,11 +95,11 @@ class Agent:
         self._box_told: Rect | None = None
 
     def run(self) -> int:
-        """Run until something ends it; return the exit code. Raises AgentError where it refuses to run."""
+        """Run until something ends it; return the exit code. Raises PlacementError where it refuses to run."""
         lower_privilege()
         try:
             self._begin()
-        except AgentError as problem:
+        except PlacementError as problem:
             self._refuse(problem)
             raise
         try:
@@ -249,7 +249,7 @@ class Agent:
             return
         try:
             changed = self._standing.vary(text)
-        except (AgentError, OSError):
+        except (PlacementError, OSError):
             self._loop.warn("order-refused")
             return
         if changed:
@@ -294,7 +294,7 @@ class Agent:
         if runs_as_root():
             self.journal.append(EntryKind.WARNING, {"what": "runs-as-root", "count": 1})
 
-    def _refuse(self, problem: AgentError) -> None:
+    def _refuse(self, problem: PlacementError) -> None:
         """Tell the hub why the agent does not run, as far as it can be told."""
         sentence = str(problem)[:300]
         if getattr(self, "_standing", None) is None:
@@ -393,7 +393,7 @@ class Agent:
 
 
 def run(folders: Folders, say: Callable[[str], None] = print) -> int:
-    """Run the agent in this process until a signal, the order's end or the notice stops it. Raises AgentError."""
+    """Run the agent in this process until a signal, the order's end or the notice stops it. Raises PlacementError."""
     agent = Agent(folders, say=say)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _frame: agent.request_stop(signal.Signals(got).name))

@@ -45,9 +45,9 @@ def enrol(
     data: Path | None,
 ) -> None:
     """Make this computer a supervised one. Compare the fingerprints that it prints."""
-    from tocsin.agent.config import AgentError
-    from tocsin.agent.enrol import enrol as enrol_
     from tocsin.model import SystemClock
+    from tocsin.placement.config import PlacementError
+    from tocsin.placement.enrol import enrol as enrol_
 
     if token == "-":  # noqa: S105 the sign for standard input
         token = sys.stdin.readline().strip()
@@ -57,7 +57,7 @@ def enrol(
         done = enrol_(
             hub, token, signed, _folders(data), SystemClock(), roots=known, label=label, certificate=certificate
         )
-    except (AgentError, OSError, UnicodeDecodeError) as problem:
+    except (PlacementError, OSError, UnicodeDecodeError) as problem:
         raise click.exceptions.Exit(_fail(problem)) from None
     order = done.order.order
     click.echo(f"Enrolled as {done.config.label!r} (device {done.config.device}) under order {order.id}.")
@@ -72,12 +72,12 @@ def enrol(
 @_DATA
 def run(data: Path | None) -> None:
     """Show the notice; once it is accepted, watch what the order allows, until the order ends."""
-    from tocsin.agent.config import AgentError
     from tocsin.agent.run import run as run_
+    from tocsin.placement.config import PlacementError
 
     try:
         code = run_(_folders(data), say=lambda sentence: click.echo(sentence, err=True))
-    except AgentError as problem:
+    except PlacementError as problem:
         code = _fail(problem)
     raise click.exceptions.Exit(code)
 
@@ -87,12 +87,12 @@ def run(data: Path | None) -> None:
 @_DATA
 def status(as_json: bool, data: Path | None) -> None:
     """Show the order in force, whether the agent runs, and what waits to be sent."""
-    from tocsin.agent.config import AgentError
     from tocsin.agent.overview import overview
+    from tocsin.placement.config import PlacementError
 
     try:
         found = overview(_folders(data))
-    except AgentError as problem:
+    except PlacementError as problem:
         raise click.exceptions.Exit(_fail(problem)) from None
     if as_json:
         click.echo(json.dumps(found.raw))
@@ -105,12 +105,12 @@ def status(as_json: bool, data: Path | None) -> None:
 @_DATA
 def ledger(as_json: bool, data: Path | None) -> None:
     """Show what was sent: kinds, counts, times and bytes; what it said only where the order allows it."""
-    from tocsin.agent.config import AgentError
     from tocsin.agent.overview import open_ledger
+    from tocsin.placement.config import PlacementError
 
     try:
         book = open_ledger(_folders(data))
-    except AgentError as problem:
+    except PlacementError as problem:
         raise click.exceptions.Exit(_fail(problem)) from None
     rows, events = book.rows(), book.events()
     book.close()
@@ -142,10 +142,10 @@ def ledger(as_json: bool, data: Path | None) -> None:
 @_DATA
 def unenrol(yes: bool, data: Path | None) -> None:
     """Remove the agent's enrolment from this computer. The authority is told; nothing prevents it."""
-    from tocsin.agent import config as configs
-    from tocsin.agent.config import AgentError
-    from tocsin.agent.enrol import unenrol as unenrol_
     from tocsin.model import SystemClock
+    from tocsin.placement import config as configs
+    from tocsin.placement.config import PlacementError
+    from tocsin.placement.enrol import unenrol as unenrol_
 
     folders = _folders(data)
     try:
@@ -154,7 +154,7 @@ def unenrol(yes: bool, data: Path | None) -> None:
             click.echo("Nothing was removed.", err=True)
             raise click.exceptions.Exit(2)
         told = unenrol_(folders, SystemClock())
-    except AgentError as problem:
+    except PlacementError as problem:
         raise click.exceptions.Exit(_fail(problem)) from None
     click.echo("Removed. The authority was told." if told else "Removed. The hub could not be reached; it will notice.")
 
@@ -200,8 +200,8 @@ def _change_lists(
     """Change which lists are used here, and return them; exit with a sentence where that cannot be."""
     from dataclasses import replace
 
-    from tocsin.agent import config as configs
-    from tocsin.agent.config import AgentError
+    from tocsin.placement import config as configs
+    from tocsin.placement.config import PlacementError
 
     folders = _folders(data)
     try:
@@ -210,7 +210,7 @@ def _change_lists(
         lists = change(held.lists)
         if lists != held.lists:
             configs.save(folders, replace(held, lists=lists))
-    except (AgentError, OSError) as problem:
+    except (PlacementError, OSError) as problem:
         raise click.exceptions.Exit(_fail(problem)) from None
     return lists
 
@@ -253,8 +253,8 @@ def _moment(text: str) -> str:
 
 
 def _folders(data: Path | None) -> Any:
-    from tocsin.agent.config import Folders
-    from tocsin.agent.platform import default_folder
+    from tocsin.placement.config import Folders
+    from tocsin.placement.platform import default_folder
 
     return Folders(data or default_folder())
 

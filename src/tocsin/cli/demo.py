@@ -32,9 +32,9 @@ def command(data: Path | None, port: int, seconds: int | None) -> None:
     """
     from rich.console import Console
 
-    from tocsin.agent.config import AgentError
     from tocsin.demo.desktop import DesktopError
     from tocsin.demo.stage import Stage
+    from tocsin.placement.config import PlacementError
 
     screen = Console()
     screen.print("[bold]Tocsin[/bold] demonstration. Everything is real except the script.\n")
@@ -46,7 +46,7 @@ def command(data: Path | None, port: int, seconds: int | None) -> None:
             screen.print("Stopping …")
     except KeyboardInterrupt:
         screen.print("\nStopped.")
-    except (DesktopError, AgentError, TimeoutError, RuntimeError, OSError) as problem:
+    except (DesktopError, PlacementError, TimeoutError, RuntimeError, OSError) as problem:
         raise Failure(problem) from problem
 
 

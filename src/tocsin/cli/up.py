@@ -164,8 +164,8 @@ def serve(settings: "HubSettings") -> None:
 @contextlib.contextmanager
 def alone(data: Path) -> Iterator[None]:
     """Keep a second hub off the same data folder: two would sign two audit logs. Raises Failure."""
-    from tocsin.agent.platform import take_lock
     from tocsin.hub.hub import private_folder
+    from tocsin.placement.platform import take_lock
 
     private_folder(data)
     lock = take_lock(data / "hub.lock")

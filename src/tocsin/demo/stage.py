@@ -17,9 +17,6 @@ from typing import Any, Self
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tocsin.agent import enrol
-from tocsin.agent.config import AgentError, Folders
-from tocsin.agent.config import load as load_config
 from tocsin.demo import cast, certificate, listing, picture
 from tocsin.demo.desktop import Desktop, DesktopError, until
 from tocsin.demo.processes import Processes
@@ -28,6 +25,9 @@ from tocsin.hub.settings import HubSettings
 from tocsin.hub.store import Store
 from tocsin.hub.store.schema import Alert, Device
 from tocsin.model import SystemClock
+from tocsin.placement import enrol
+from tocsin.placement.config import Folders, PlacementError
+from tocsin.placement.config import load as load_config
 
 
 class Stage:
@@ -120,7 +120,7 @@ class Stage:
         if folders.config.exists():
             known = load_config(folders).hub
             if known != self.url:
-                raise AgentError(
+                raise PlacementError(
                     f"The computer in {self.data} is enrolled at {known}; use that port again, or another --data."
                 )
             return

@@ -20,7 +20,6 @@ from PIL import Image, ImageDraw, ImageFont
 from Xlib import display, error
 
 from tocsin.agent.asking import Answered, Asking
-from tocsin.agent.config import Config
 from tocsin.agent.sensors.comparing import Comparing
 from tocsin.agent.sensors.folders import Places
 from tocsin.agent.sensors.ocr import LineReader
@@ -28,6 +27,7 @@ from tocsin.agent.sensors.seen_files import SeenFiles
 from tocsin.agent.unasked import Unasked
 from tocsin.evidence.keys import DeviceKey
 from tocsin.model import Fingerprints, MediaSeen, NotScanned, Observation, Print, SystemClock
+from tocsin.placement.config import Config
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -4,10 +4,10 @@ import time
 import httpx
 import pytest
 
-from tocsin.agent import wire
-from tocsin.agent.config import Config
-from tocsin.agent.uplink import Uplink, flush
 from tocsin.model import EntryKind
+from tocsin.placement import wire
+from tocsin.placement.config import Config
+from tocsin.placement.uplink import Uplink, flush
 
 
 def config_of(hub, certificate=""):
@@ -172,7 +172,7 @@ def test_where_the_hub_holds_entries_that_this_device_no_longer_knows_the_record
     journal, uplink, client, _ = road
     fill(journal, 4)
     drain(uplink, client)
-    from tocsin.agent.journal import Journal
+    from tocsin.placement.journal import Journal
 
     fresh = Journal(tmp_path / "restored", device_key, "device-1", clock, "b")
     fill(fresh, 2)

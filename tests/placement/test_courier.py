@@ -1,12 +1,12 @@
 import pytest
 
-from tocsin.agent import wire
-from tocsin.agent.blobs import Blobs
-from tocsin.agent.config import Config
-from tocsin.agent.courier import EvidenceCourier, OrderCourier
-from tocsin.agent.uplink import Uplink
 from tocsin.evidence.sealing import Sealed, digest
 from tocsin.model import EntryKind
+from tocsin.placement import wire
+from tocsin.placement.blobs import Blobs
+from tocsin.placement.config import Config
+from tocsin.placement.courier import EvidenceCourier, OrderCourier
+from tocsin.placement.uplink import Uplink
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.agent.disk import Disk
-from tocsin.agent.segments import START, Segment, SpoolDamagedError, framed, frames_in
+from tocsin.placement.disk import Disk
+from tocsin.placement.segments import START, Segment, SpoolDamagedError, framed, frames_in
 
 
 def filled(path, n=5):

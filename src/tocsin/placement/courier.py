@@ -11,13 +11,13 @@ from typing import Any
 
 import httpx
 
-from tocsin.agent import wire
-from tocsin.agent.blobs import Blobs
-from tocsin.agent.config import Config
-from tocsin.agent.journal import Journal
-from tocsin.agent.uplink import MAX_WAIT_S
 from tocsin.evidence.keys import DeviceKey
 from tocsin.model import Entry, EntryKind
+from tocsin.placement import wire
+from tocsin.placement.blobs import Blobs
+from tocsin.placement.config import Config
+from tocsin.placement.journal import Journal
+from tocsin.placement.uplink import MAX_WAIT_S
 
 _TRIES = 5
 _MAX_ANSWER = 4 << 20

@@ -1,7 +1,7 @@
 import pytest
 
-from tocsin.agent.blobs import Blobs
 from tocsin.evidence.sealing import Sealed, digest
+from tocsin.placement.blobs import Blobs
 
 
 def sealed(data):

@@ -1,6 +1,6 @@
 import threading
 
-from tocsin.agent.crew import Crew
+from tocsin.placement.crew import Crew
 
 
 def test_a_thread_that_dies_is_told_and_started_again(until):

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from tocsin.agent import config as configs
-from tocsin.agent.config import AgentError, Config, Folders
+from tocsin.placement import config as configs
+from tocsin.placement.config import Config, Folders, PlacementError
 
 GOOD = Config("https://h", "d", "k", "u", 15.0, "pem", ("r",), "00", "laptop")
 
@@ -28,7 +28,7 @@ def test_what_is_saved_is_loaded(tmp_path):
 def test_a_damaged_enrolment_is_a_sentence(tmp_path, text, says):
     folders = Folders(tmp_path)
     folders.config.write_text(text)
-    with pytest.raises(AgentError, match=says):
+    with pytest.raises(PlacementError, match=says):
         configs.load(folders)
 
 
@@ -55,5 +55,5 @@ def test_an_enrolment_from_before_there_were_lists_is_read_and_lists_are_kept(tm
     folders.config.write_text(json.dumps(raw | {"lists": ["/a/b"]}))
     assert configs.load(folders).lists == ("/a/b",)
     folders.config.write_text(json.dumps(raw | {"lists": "/a/b"}))
-    with pytest.raises(AgentError, match="damaged"):
+    with pytest.raises(PlacementError, match="damaged"):
         configs.load(folders)

@@ -1,5 +1,5 @@
-from tocsin.agent.disk import Disk
-from tocsin.agent.refusals import Refusals
+from tocsin.placement.disk import Disk
+from tocsin.placement.refusals import Refusals
 
 
 def test_counts_survive_and_are_cleared_once_told(tmp_path):

@@ -14,25 +14,25 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tocsin.agent.config import AgentError, Config
 from tocsin.evidence.journal import canonical
 from tocsin.evidence.keys import DeviceKey
+from tocsin.placement.config import Config, PlacementError
 
 TIMEOUT = httpx.Timeout(12.0, connect=5.0)
 _LIMITS = httpx.Limits(max_connections=2, max_keepalive_connections=2, keepalive_expiry=120.0)
 
 
 def checked_hub(url: str) -> str:
-    """Return the hub's address without a trailing slash. Raises AgentError for anything but https, or http at home."""
+    """Return the hub's address without a trailing slash. Raises PlacementError for all but https, or http at home."""
     parts = urlsplit(url)
     try:
         port_ok = parts.port is None or parts.port > 0
     except ValueError:
         port_ok = False
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok or parts.query or parts.username:
-        raise AgentError(f"{url[:200]!r} is not a hub's address; write it as https://hub.example.org:8420")
+        raise PlacementError(f"{url[:200]!r} is not a hub's address; write it as https://hub.example.org:8420")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise AgentError("Without TLS the agent speaks only to a hub on the same machine; use an https address.")
+        raise PlacementError("Without TLS the agent speaks only to a hub on the same machine; use an https address.")
     return url.rstrip("/")
 
 
@@ -47,7 +47,7 @@ def is_loopback(host: str) -> bool:
 def certificate_of(url: str, timeout: float = 10.0) -> str:
     """Fetch the certificate that the hub shows, as PEM, without trusting it: the caller pins or compares it.
 
-    Empty for plain http. Raises AgentError when the hub cannot be reached.
+    Empty for plain http. Raises PlacementError when the hub cannot be reached.
     """
     parts = urlsplit(url)
     if parts.scheme == "http":
@@ -63,9 +63,9 @@ def certificate_of(url: str, timeout: float = 10.0) -> str:
         ):
             found = secure.getpeercert(binary_form=True)
     except (OSError, ValueError) as problem:
-        raise AgentError(f"The hub at {url} cannot be reached: {problem}.") from problem
+        raise PlacementError(f"The hub at {url} cannot be reached: {problem}.") from problem
     if not found:
-        raise AgentError(f"The hub at {url} shows no certificate.")
+        raise PlacementError(f"The hub at {url} shows no certificate.")
     return ssl.DER_cert_to_PEM_cert(found)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tocsin.agent.disk import Disk
-from tocsin.agent.segments import MAX_PAYLOAD, PART, START, Point, Segment, SpoolDamagedError, frames_in
+from tocsin.placement.disk import Disk
+from tocsin.placement.segments import MAX_PAYLOAD, PART, START, Point, Segment, SpoolDamagedError, frames_in
 
 _CURRENT = "current"
 

@@ -2,10 +2,10 @@ import hashlib
 
 import pytest
 
-from tocsin.agent import wire
-from tocsin.agent.config import AgentError, Config
 from tocsin.evidence.journal import canonical
 from tocsin.evidence.keys import verify_signature
+from tocsin.placement import wire
+from tocsin.placement.config import Config, PlacementError
 
 
 def test_no_proxy_no_netrc_no_redirect(monkeypatch, hub):
@@ -25,7 +25,7 @@ def test_the_device_proves_itself(device_key):
 
 
 def test_a_hub_that_is_not_there_is_a_sentence():
-    with pytest.raises(AgentError, match="cannot be reached"):
+    with pytest.raises(PlacementError, match="cannot be reached"):
         wire.certificate_of("https://127.0.0.1:1")
 
 

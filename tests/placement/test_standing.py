@@ -2,9 +2,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tocsin.agent.config import AgentError
-from tocsin.agent.standing import Standing
 from tocsin.orders import public_key
+from tocsin.placement.config import PlacementError
+from tocsin.placement.standing import Standing
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -42,14 +42,14 @@ def test_an_order_is_over_at_its_end_and_when_discharged(standing):
 def test_a_change_that_does_not_follow_is_refused(standing, signed_order, changes, says):
     held = standing()
     before = held.signed
-    with pytest.raises(AgentError, match=says):
+    with pytest.raises(PlacementError, match=says):
         held.vary(signed_order(**changes))
     assert held.signed is before
 
 
 def test_a_change_by_another_signer_is_refused(standing, signed_order, other_authority):
     held = standing()
-    with pytest.raises(AgentError, match="old one stays"):
+    with pytest.raises(PlacementError, match="old one stays"):
         held.vary(signed_order(other_authority, id="EX-2", replaces="EX-2026-0042"))
 
 
@@ -64,7 +64,7 @@ def test_a_change_is_kept_on_disk(standing, signed_order, tmp_path):
 @pytest.mark.parametrize("text", ["", "{}", "\udcff"])
 def test_a_damaged_order_collects_nothing(tmp_path, authority, text):
     (tmp_path / "o").write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(AgentError):
+    with pytest.raises(PlacementError):
         Standing(tmp_path / "o", (public_key(authority),))
-    with pytest.raises(AgentError, match="cannot be read"):
+    with pytest.raises(PlacementError, match="cannot be read"):
         Standing(tmp_path / "absent", ())

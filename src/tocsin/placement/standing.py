@@ -4,10 +4,10 @@ import threading
 from datetime import datetime
 from pathlib import Path
 
-from tocsin.agent.config import AgentError
-from tocsin.agent.disk import Disk
 from tocsin.evidence.keys import read_bounded
 from tocsin.orders import OrderError, Permission, SignedOrder, permit, verify
+from tocsin.placement.config import PlacementError
+from tocsin.placement.disk import Disk
 
 _MAX = 2 << 20
 
@@ -23,9 +23,9 @@ class Standing:
         try:
             self._order = verify(read_bounded(path, _MAX).decode("utf-8"), roots)
         except (OSError, UnicodeDecodeError) as problem:
-            raise AgentError(f"The order {path} cannot be read: {problem}.") from problem
+            raise PlacementError(f"The order {path} cannot be read: {problem}.") from problem
         except OrderError as problem:
-            raise AgentError(f"The order {path} is refused, so nothing is collected: {problem}") from problem
+            raise PlacementError(f"The order {path} is refused, so nothing is collected: {problem}") from problem
 
     @property
     def signed(self) -> SignedOrder:
@@ -53,20 +53,20 @@ class Standing:
         self.discharged = sentence
 
     def vary(self, text: str) -> bool:
-        """Take a varied order that replaces this one; True when it is another. Raises AgentError and keeps the old."""
+        """Take a varied order that replaces this one; True when it is another. Raises PlacementError, keeps the old."""
         try:
             new = verify(text, self._roots)
         except OrderError as problem:
-            raise AgentError(f"A changed order was refused and the old one stays: {problem}") from problem
+            raise PlacementError(f"A changed order was refused and the old one stays: {problem}") from problem
         if new.digest == self._order.digest:
             return False
         old = self._order.order
         if new.order.replaces != old.id:
-            raise AgentError("A changed order was refused: it does not say that it replaces the one in force.")
+            raise PlacementError("A changed order was refused: it does not say that it replaces the one in force.")
         if new.order.subject != old.subject:
-            raise AgentError("A changed order was refused: it is about another person.")
+            raise PlacementError("A changed order was refused: it is about another person.")
         if self._label and self._label not in [device.label for device in new.order.devices]:
-            raise AgentError("A changed order was refused: it does not name this device.")
+            raise PlacementError("A changed order was refused: it does not name this device.")
         Disk().replace(self._path, text.encode("utf-8"))
         with self._lock:
             self._order, self._permission = new, None

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tocsin.agent.disk import Disk
+from tocsin.placement.disk import Disk
 
 
 def test_a_file_is_replaced_whole_and_closed_to_others(tmp_path):
@@ -29,8 +29,8 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from tocsin.agent.chain import Bounds
-from tocsin.agent.journal import Journal
+from tocsin.placement.chain import Bounds
+from tocsin.placement.journal import Journal
 from tocsin.evidence.keys import DeviceKey
 from tocsin.model import SystemClock
 folder = Path(sys.argv[1])

@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tocsin.agent.disk import Disk
-from tocsin.agent.slots import Slots
+from tocsin.placement.disk import Disk
+from tocsin.placement.slots import Slots
 
 _MAX_KINDS = 32
 

@@ -7,8 +7,8 @@ import re
 import threading
 from pathlib import Path
 
-from tocsin.agent.disk import Disk, sync_folder
 from tocsin.evidence.sealing import Sealed
+from tocsin.placement.disk import Disk, sync_folder
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 

@@ -21,16 +21,16 @@ from typing import Any
 
 import httpx
 
-from tocsin.agent import config as configs
-from tocsin.agent import wire
-from tocsin.agent.config import AgentError, Config, Folders
-from tocsin.agent.disk import Disk
-from tocsin.agent.journal import Journal
-from tocsin.agent.platform import boot_identity, take_lock
 from tocsin.evidence.journal import canonical
 from tocsin.evidence.keys import DeviceKey, KeyFileError, fingerprint, read_public
 from tocsin.model import Clock, EntryKind
 from tocsin.orders import OrderError, SignedOrder, verify
+from tocsin.placement import config as configs
+from tocsin.placement import wire
+from tocsin.placement.config import Config, Folders, PlacementError
+from tocsin.placement.disk import Disk
+from tocsin.placement.journal import Journal
+from tocsin.placement.platform import boot_identity, take_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +54,26 @@ def enrol(
     label: str = "",
     certificate: str = "",
 ) -> Enrolled:
-    """Enrol this computer. Raises AgentError, and leaves nothing behind then.
+    """Enrol this computer. Raises PlacementError, and leaves nothing behind then.
 
     ``roots`` are the authority keys to trust; with none, the order's own signer is pinned at first use and its
     fingerprint returned to be compared. ``certificate`` is a fingerprint the hub's certificate must have.
     """
     hub = wire.checked_hub(hub)
     if folders.config.exists():
-        raise AgentError("This computer is enrolled already; see tocsin agent status.")
+        raise PlacementError("This computer is enrolled already; see tocsin agent status.")
     order = check_order(signed, roots, clock.now())
     label = _label(order, label)
     pem = wire.certificate_of(hub)
     shown = wire.certificate_fingerprint(pem)
     if certificate and _plain(certificate) != _plain(shown):
-        raise AgentError(f"The hub shows another certificate than the one expected: {shown}. Nothing was sent.")
+        raise PlacementError(f"The hub shows another certificate than the one expected: {shown}. Nothing was sent.")
     key = DeviceKey.generate()
     folders.create()
     try:
         key.save(folders.key)
     except KeyFileError as problem:
-        raise AgentError(f"Nothing was sent: {problem}") from problem
+        raise PlacementError(f"Nothing was sent: {problem}") from problem
     answer = _ask(hub, pem, token, key, order, label)
     try:
         config = Config(
@@ -89,33 +89,33 @@ def enrol(
         )
         read_public(config.hub_key)
     except (KeyError, TypeError, ValueError) as problem:
-        raise AgentError(f"The hub's answer to the enrolment cannot be read: {problem}.") from problem
+        raise PlacementError(f"The hub's answer to the enrolment cannot be read: {problem}.") from problem
     _keep(folders, config, key, order, clock)
     return Enrolled(config, order, shown, fingerprint(config.hub_key))
 
 
 def check_order(signed: str, roots: Collection[str], now: datetime) -> SignedOrder:
-    """Verify a signed order for enrolment: trusted signer, not ended. Raises AgentError."""
+    """Verify a signed order for enrolment: trusted signer, not ended. Raises PlacementError."""
     for root in roots:
         try:
             read_public(root)
         except KeyFileError as problem:
-            raise AgentError(f"The authority key {root[:60]!r} cannot be used: {problem}") from problem
+            raise PlacementError(f"The authority key {root[:60]!r} cannot be used: {problem}") from problem
     try:
         order = verify(signed, tuple(roots) or None)
     except OrderError as problem:
-        raise AgentError(f"The order is refused: {problem}") from problem
+        raise PlacementError(f"The order is refused: {problem}") from problem
     if order.order.state(now) == "ended":
-        raise AgentError(f"The order ended on {order.order.ends:%d %B %Y}; nobody can be enrolled under it.")
+        raise PlacementError(f"The order ended on {order.order.ends:%d %B %Y}; nobody can be enrolled under it.")
     return order
 
 
 def unenrol(folders: Folders, clock: Clock, *, send_seconds: float = 10.0) -> bool:
     """Remove this enrolment. It is reported, not prevented: True when the hub was told before the files went.
 
-    Raises AgentError when the computer is not enrolled.
+    Raises PlacementError when the computer is not enrolled.
     """
-    from tocsin.agent.uplink import flush
+    from tocsin.placement.uplink import flush
 
     config = configs.load(folders)
     _end_running(folders)
@@ -148,16 +148,16 @@ def unenrol(folders: Folders, clock: Clock, *, send_seconds: float = 10.0) -> bo
 
 
 def _end_running(folders: Folders, seconds: float = 15.0) -> None:
-    """Stop the agent that runs on this enrolment. Raises AgentError when it does not end."""
+    """Stop the agent that runs on this enrolment. Raises PlacementError when it does not end."""
     deadline = time.monotonic() + seconds
     asked = False
     while (lock := take_lock(folders.lock)) is None:
         if not asked:
             asked = True
-            with contextlib.suppress(OSError, AgentError, KeyError, TypeError, ValueError):
+            with contextlib.suppress(OSError, PlacementError, KeyError, TypeError, ValueError):
                 os.kill(int((configs.read_json(folders.status) or {})["pid"]), signal.SIGTERM)
         if time.monotonic() > deadline:
-            raise AgentError("The agent runs and does not end; stop it first, then remove it.")
+            raise PlacementError("The agent runs and does not end; stop it first, then remove it.")
         time.sleep(0.05)
     lock.close()
 
@@ -165,9 +165,9 @@ def _end_running(folders: Folders, seconds: float = 15.0) -> None:
 def _label(order: SignedOrder, label: str) -> str:
     labels = [device.label for device in order.order.devices]
     if label and label not in labels:
-        raise AgentError(f"The order names no device {label[:60]!r}; it names: {', '.join(labels)}.")
+        raise PlacementError(f"The order names no device {label[:60]!r}; it names: {', '.join(labels)}.")
     if not label and len(labels) > 1:
-        raise AgentError(f"The order names several devices; say which this is with --label: {', '.join(labels)}.")
+        raise PlacementError(f"The order names several devices; say which this is with --label: {', '.join(labels)}.")
     return label or labels[0]
 
 
@@ -186,18 +186,18 @@ def _ask(hub: str, pem: str, token: str, key: DeviceKey, order: SignedOrder, lab
         with wire.client(hub, pem) as client:
             response = client.post("/api/v1/enrol", json=question)
     except httpx.HTTPError as problem:
-        raise AgentError(
+        raise PlacementError(
             f"The hub at {hub} did not answer the enrolment: {problem or type(problem).__name__}."
         ) from None
     if response.status_code != 201:
         said = wire.sentence_of(response) or f"it answered {response.status_code}"
-        raise AgentError(f"The hub refused the enrolment: {said}")
+        raise PlacementError(f"The hub refused the enrolment: {said}")
     try:
         answer = response.json()
     except ValueError as problem:
-        raise AgentError("The hub's answer to the enrolment cannot be read.") from problem
+        raise PlacementError("The hub's answer to the enrolment cannot be read.") from problem
     if not isinstance(answer, dict):
-        raise AgentError("The hub's answer to the enrolment cannot be read.")
+        raise PlacementError("The hub's answer to the enrolment cannot be read.")
     return answer
 
 
@@ -221,7 +221,7 @@ def _keep(folders: Folders, config: Config, key: DeviceKey, order: SignedOrder, 
         journal.close()
         configs.save(folders, config)
     except (OSError, KeyFileError) as problem:
-        raise AgentError(f"The enrolment could not be written to {folders.data}: {problem}.") from problem
+        raise PlacementError(f"The enrolment could not be written to {folders.data}: {problem}.") from problem
 
 
 def _plain(text: str) -> str:

@@ -1,8 +1,8 @@
 import pytest
 
-from tocsin.agent.chain import Bounds, Chain, NoRoomError
-from tocsin.agent.disk import Disk
-from tocsin.agent.segments import START
+from tocsin.placement.chain import Bounds, Chain, NoRoomError
+from tocsin.placement.disk import Disk
+from tocsin.placement.segments import START
 
 BOUNDS = Bounds(segment=4096, total=3 * 4096, reserve=1024, history=1)
 

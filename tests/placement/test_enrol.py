@@ -4,15 +4,15 @@ import stat
 import pytest
 
 from tocsin import orders
-from tocsin.agent import config as configs
-from tocsin.agent import wire
-from tocsin.agent.config import AgentError, Folders
-from tocsin.agent.enrol import enrol, unenrol
-from tocsin.agent.journal import Journal
-from tocsin.agent.platform import boot_identity
-from tocsin.agent.uplink import flush
 from tocsin.evidence.journal import canonical
 from tocsin.evidence.keys import DeviceKey, fingerprint, verify_signature
+from tocsin.placement import config as configs
+from tocsin.placement import wire
+from tocsin.placement.config import Folders, PlacementError
+from tocsin.placement.enrol import enrol, unenrol
+from tocsin.placement.journal import Journal
+from tocsin.placement.platform import boot_identity
+from tocsin.placement.uplink import flush
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def altered(signed):
 def test_an_order_that_does_not_hold_enrols_nobody_and_nothing_is_sent(
     hub, signed_order, folders, clock, authority, other_authority, make, says
 ):
-    with pytest.raises(AgentError, match=says):
+    with pytest.raises(PlacementError, match=says):
         enrol(
             hub.url,
             "good-token",
@@ -88,17 +88,17 @@ def test_an_order_that_does_not_hold_enrols_nobody_and_nothing_is_sent(
 
 
 def test_a_token_that_is_used_or_unknown_enrols_nobody(hub, signed_order, folders, clock):
-    with pytest.raises(AgentError, match="not known, or was used"):
+    with pytest.raises(PlacementError, match="not known, or was used"):
         enrol(hub.url, "other", signed_order(), folders, clock)
     assert not folders.config.exists()
-    with pytest.raises(AgentError, match="not enrolled"):
+    with pytest.raises(PlacementError, match="not enrolled"):
         configs.load(folders)
 
 
 @pytest.mark.parametrize("fault", ["garbage", "half", "close", 500])
 def test_a_hub_that_answers_badly_is_a_sentence(hub, signed_order, folders, clock, fault):
     hub.faults = [fault]
-    with pytest.raises(AgentError, match="hub"):
+    with pytest.raises(PlacementError, match="hub"):
         enrol(hub.url, "good-token", signed_order(), folders, clock)
     assert not folders.config.exists()
 
@@ -108,7 +108,7 @@ def test_another_certificate_than_the_one_expected_stops_before_the_token_is_sen
 ):
     hub = fake_hub_class(tls_files("hub"))
     try:
-        with pytest.raises(AgentError, match="another certificate"):
+        with pytest.raises(PlacementError, match="another certificate"):
             enrol(hub.url, "good-token", signed_order(), folders, clock, certificate="SHA256:" + "AB:" * 31 + "AB")
         assert hub.requests == []
     finally:
@@ -119,13 +119,13 @@ def test_another_certificate_than_the_one_expected_stops_before_the_token_is_sen
     "url", ["http://hub.example.org", "ftp://127.0.0.1", "hub", "https://u:p@h", "https://", "http://127.0.0.1:99999"]
 )
 def test_a_hub_is_reached_by_tls_or_on_this_machine(url, signed_order, folders, clock):
-    with pytest.raises(AgentError):
+    with pytest.raises(PlacementError):
         enrol(url, "good-token", signed_order(), folders, clock)
 
 
 def test_nobody_is_enrolled_twice(hub, signed_order, folders, clock):
     enrol(hub.url, "good-token", signed_order(), folders, clock)
-    with pytest.raises(AgentError, match="already"):
+    with pytest.raises(PlacementError, match="already"):
         enrol(hub.url, "good-token", signed_order(), folders, clock)
 
 

@@ -14,14 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tocsin.agent.chain import Bounds, Chain, NoRoomError
-from tocsin.agent.disk import Disk
-from tocsin.agent.refusals import Refusals
-from tocsin.agent.segments import MAX_PAYLOAD, Point
-from tocsin.agent.slots import Slots
 from tocsin.evidence.journal import JournalError, canonical, from_dict, sign_entry
 from tocsin.evidence.keys import DeviceKey, verify_signature
 from tocsin.model import Clock, Entry, EntryKind, utc_text
+from tocsin.placement.chain import Bounds, Chain, NoRoomError
+from tocsin.placement.disk import Disk
+from tocsin.placement.refusals import Refusals
+from tocsin.placement.segments import MAX_PAYLOAD, Point
+from tocsin.placement.slots import Slots
 
 _GAP_EVERY_NS = 60_000_000_000
 _EXPENDABLE = frozenset({EntryKind.HEARTBEAT, EntryKind.STATE})

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 
-from tocsin.agent.disk import Disk, sync_folder
 from tocsin.model.entry import GENESIS
+from tocsin.placement.disk import Disk, sync_folder
 
 _MAGIC = b"TCSN"
 _FRAME = Struct(">4sII")

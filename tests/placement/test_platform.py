@@ -1,4 +1,4 @@
-from tocsin.agent.platform import boot_identity, default_folder, runs_as_root, take_lock
+from tocsin.placement.platform import boot_identity, default_folder, runs_as_root, take_lock
 
 
 def test_the_boot_has_one_name():

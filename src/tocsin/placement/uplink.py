@@ -16,13 +16,13 @@ from typing import Any
 
 import httpx
 
-from tocsin.agent import wire
-from tocsin.agent.config import Config
-from tocsin.agent.journal import Journal, Lease
-from tocsin.agent.segments import Point
 from tocsin.evidence.journal import canonical
 from tocsin.evidence.keys import verify_signature
 from tocsin.model import Entry, EntryKind
+from tocsin.placement import wire
+from tocsin.placement.config import Config
+from tocsin.placement.journal import Journal, Lease
+from tocsin.placement.segments import Point
 
 MAX_WAIT_S = 5.0
 REMOVED_WAIT_S = 30.0

@@ -5,8 +5,8 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from tocsin.agent.disk import Disk
 from tocsin.evidence.keys import read_bounded
+from tocsin.placement.disk import Disk
 
 FORMAT = "tocsin/agent@1"
 _MAX = 1 << 20
@@ -14,7 +14,7 @@ _MAX = 1 << 20
 _TYPES: dict[str, tuple[type, ...]] = {"heartbeat_s": (int, float), "roots": (list,), "lists": (list, tuple)}
 
 
-class AgentError(RuntimeError):
+class PlacementError(RuntimeError):
     """The agent cannot go on; the message is a sentence for the person who meets it."""
 
 
@@ -98,12 +98,12 @@ class Folders:
         return self.data / "running.lock"
 
     def create(self) -> None:
-        """Make the folder, closed to other users. Raises AgentError."""
+        """Make the folder, closed to other users. Raises PlacementError."""
         try:
             self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.data.chmod(0o700)
         except OSError as problem:
-            raise AgentError(f"The agent's folder {self.data} cannot be made: {problem.strerror}.") from problem
+            raise PlacementError(f"The agent's folder {self.data} cannot be made: {problem.strerror}.") from problem
 
 
 def save(folders: Folders, config: Config) -> None:
@@ -113,22 +113,22 @@ def save(folders: Folders, config: Config) -> None:
 
 
 def load(folders: Folders) -> Config:
-    """Read the enrolment. Raises AgentError."""
+    """Read the enrolment. Raises PlacementError."""
     raw = read_json(folders.config)
     if raw is None:
-        raise AgentError(
+        raise PlacementError(
             f"This computer is not enrolled ({folders.config} is missing). Enrol it with: "
             "tocsin agent enrol --hub URL --token TOKEN --order FILE"
         )
     if raw.get("format") != FORMAT:
-        raise AgentError(f"{folders.config} is not an enrolment of this version; enrol again.")
+        raise PlacementError(f"{folders.config} is not an enrolment of this version; enrol again.")
     found: dict[str, Any] = {}
     for one in fields(Config):
         name = one.name
         value = raw.get(name, None if one.default is MISSING else one.default)
         wanted = _TYPES.get(name, (str,))
         if not isinstance(value, wanted) or isinstance(value, bool):
-            raise AgentError(f"{folders.config} is damaged: its {name!r} is missing or wrong; enrol again.")
+            raise PlacementError(f"{folders.config} is damaged: its {name!r} is missing or wrong; enrol again.")
         found[name] = value
     config = Config(**found)
     return replace(
@@ -140,13 +140,13 @@ def load(folders: Folders) -> Config:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a small JSON object; None where there is none. Raises AgentError where it cannot be read."""
+    """Read a small JSON object; None where there is none. Raises PlacementError where it cannot be read."""
     try:
         raw = json.loads(read_bounded(path, _MAX))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as problem:
-        raise AgentError(f"{path} cannot be read: {problem}.") from problem
+        raise PlacementError(f"{path} cannot be read: {problem}.") from problem
     if not isinstance(raw, dict):
-        raise AgentError(f"{path} cannot be read: it is not an object.")
+        raise PlacementError(f"{path} cannot be read: it is not an object.")
     return raw

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.agent.chain import Bounds
-from tocsin.agent.journal import Journal
-from tocsin.agent.segments import START, Point
 from tocsin.evidence.journal import Head, check, from_dict
 from tocsin.evidence.keys import DeviceKey
 from tocsin.model import Entry, EntryKind
+from tocsin.placement.chain import Bounds
+from tocsin.placement.journal import Journal
+from tocsin.placement.segments import START, Point
 
 
 def hub_accepts(entries, key, head=None):
@@ -294,7 +294,7 @@ steps = st.lists(
 def test_nothing_is_lost_silently_whatever_happens_in_whatever_order(script):
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location("agent_conftest", Path(__file__).with_name("conftest.py"))
+    spec = importlib.util.spec_from_file_location("placement_fakes", Path(__file__).parents[1] / "conftest.py")
     fakes = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fakes)
     with tempfile.TemporaryDirectory() as folder:

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.agent.disk import Disk
-from tocsin.agent.slots import Slots
+from tocsin.placement.disk import Disk
+from tocsin.placement.slots import Slots
 
 
 def test_the_last_value_comes_back(tmp_path):

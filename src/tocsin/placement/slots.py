@@ -7,7 +7,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Any
 
-from tocsin.agent.disk import Disk
+from tocsin.placement.disk import Disk
 
 _HEAD = Struct(">QII")
 _SLOT = 4096

@@ -1,0 +1,1 @@
+"""Formats to and from others: feeds of hash lists, CyberTipline reports, sealed referrals."""
