@@ -2,10 +2,12 @@
 
 The screen and picture sensors of the agent watch an X server; what they hash is compared by brute force with the PDQ
 hashes of all photographs, as decoded from their files. A photograph counts as found when a hash within 31 bits of its
-own arrives while, or shortly after, it is shown.
+own arrives while, or shortly after, it is shown. ``TOCSIN_BENCH_SEED`` chooses other pages; ``TOCSIN_BENCH_KEEP`` names
+a folder for pictures of the screens where one was missed.
 """
 
 import contextlib
+import os
 import sys
 import time
 from collections import Counter, defaultdict
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+import picture_misses as misses
 import picture_pages as pages
 
 from tocsin.agent.sensors.pictures import PictureSensor, PictureStats
@@ -26,6 +29,8 @@ from tocsin.media import pdq
 from tocsin.model import Fingerprints, MediaSeen, Observation, Rect, SystemClock
 
 RADIUS = 31
+HOLD = 2.0
+"""Seconds for which a page is shown."""
 GRACE = 1.2
 """Seconds after a page has gone in which its pictures may still be reported."""
 
@@ -107,19 +112,24 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     shown: Counter[tuple[str, int]] = Counter()
     found: Counter[tuple[str, int]] = Counter()
     missed: list[str] = []
+    causes: Counter[str] = Counter()
+    seed = int(os.environ.get("TOCSIN_BENCH_SEED", "1"))
     delays: list[float] = []
     costs: dict[str, list[tuple[float, float]]] = defaultdict(list)
     false = asked = prints = 0
-    server = pages.Pages(2000)
+    server = pages.Pages(round(1000 * HOLD))
     with contextlib.closing(server), Desktop(1280, 900) as desktop, Watch(desktop.display, known) as watch:
         desktop.browse(server.url)
         for number, (layout, size, dark) in enumerate(plan(bool(options.get("quick")))):
-            made = pages.scene(number, layout, size, dark, photos)
+            made = pages.scene(number, layout, size, dark, photos, seed)
             first, before, begun = len(watch.seen), watch.pictures.stats().seconds, time.monotonic()
             server.scenes.put(made)
             at, _ = server.shown.get(timeout=60)
+            screen = misses.NOTHING
             if not made.film:
-                time.sleep(max(0.0, at + 2.0 - time.monotonic()))
+                time.sleep(max(0.0, at + HOLD - 0.5 - time.monotonic()))
+                screen = watch.screen.copy(Rect(0, 0, *watch.screen.size()))
+                time.sleep(max(0.0, at + HOLD - time.monotonic()))
                 begun = at
             time.sleep(GRACE)
             seen = watch.seen[first:]
@@ -138,12 +148,15 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
                 if hits and not made.film:
                     delays.append(1000 * (hits[0].at - begun))
                 if not hits:
-                    missed.append(describe(number, made, item, seen))
+                    cause = misses.why(item, known[item["name"]], screen, [s.box for s in seen], RADIUS)
+                    causes[cause] += 1
+                    misses.keep(screen, f"{seed}-{number:03}-{item['name']}")
+                    missed.append(f"{describe(number, made, item, seen)}: {cause}")
                     if options.get("tell"):
                         print(missed[-1], file=sys.stderr, flush=True)
         server.scenes.put(None)
         stats = watch.pictures.stats()
-    return report(shown, found, missed, delays, costs, (asked, prints, false), stats)
+    return report(shown, found, (missed, causes), delays, costs, (asked, prints, false), stats)
 
 
 def describe(number: int, made: pages.Scene, item: dict[str, Any], seen: list[Seen]) -> str:
@@ -166,7 +179,7 @@ def describe(number: int, made: pages.Scene, item: dict[str, Any], seen: list[Se
 def report(
     shown: Counter[tuple[str, int]],
     found: Counter[tuple[str, int]],
-    missed: list[str],
+    not_found: tuple[list[str], Counter[str]],
     delays: list[float],
     costs: dict[str, list[tuple[float, float]]],
     counts: tuple[int, int, int],
@@ -182,6 +195,7 @@ def report(
     total = sum(shown.values())
     rows.append(["all", "", total, sum(found.values()), round(100 * sum(found.values()) / max(1, total), 2), "≥ 99"])
     asked, prints, false = counts
+    missed, causes = not_found
     delays.sort()
     return {
         "title": "Pictures on a real screen: is every listed one found?",
@@ -200,6 +214,7 @@ def report(
                     ["regions asked of", asked],
                     ["hashes asked of, a region", round(prints / max(1, asked), 1)],
                     ["within 31 bits of a photograph that was not shown", false],
+                    *([f"missed: {cause}", many] for cause, many in causes.most_common()),
                     ["not asked of: hash too poor", stats.poor],
                     ["known already, not hashed again", stats.known],
                     *(
