@@ -64,6 +64,9 @@ class Phrases:
         for gap_phrase in self._phrases:
             self._anchored[gap_phrase.anchor(popularity)].append(gap_phrase)
         self._compile()
+        self.count = len(self._sequences)
+        """Number of distinct plain sequences in the automaton."""
+        del self._sequences, self._part_ids  # only compiling needs them, and they are megabytes
 
     def _add(self, entry: int, phrase: str, classes: Mapping[str, Sequence[str]]) -> None:
         parts = parse(phrase, classes)
@@ -99,20 +102,18 @@ class Phrases:
             codes[hash_word(word)] = _NUMBER
         self._table = _HashTable(codes)
         self._width = 2 if len(codes) + _FIRST <= 1 << 14 else 3
-        self._patterns: list[list[tuple[tuple[Element, ...], list[int]]]] = []
+        patterns: list[tuple[tuple[tuple[Element, ...], tuple[int, ...]], ...]] = []
         coded: dict[bytes, int] = {}
+        shared: dict[tuple[int, ...], tuple[int, ...]] = {}
         for sequence, owners in self._sequences.items():
             data = self._encode(np.array([self._element_code(e) for e in sequence], dtype=np.uint32))
             position = coded.setdefault(data, len(coded))
-            if position == len(self._patterns):
-                self._patterns.append([])
-            self._patterns[position].append((sequence, owners))
+            if position == len(patterns):
+                patterns.append(())
+            owned = tuple(owners)
+            patterns[position] = (*patterns[position], (sequence, shared.setdefault(owned, owned)))
+        self._patterns = tuple(patterns)
         self._automaton = ahocorasick_rs.BytesAhoCorasick(list(coded)) if coded else None
-
-    @property
-    def count(self) -> int:
-        """Number of distinct plain sequences in the automaton."""
-        return len(self._sequences)
 
     def find(self, text: str) -> list[Hit]:
         """Return all hits, in order of their start; overlapping hits of one entry are one."""
