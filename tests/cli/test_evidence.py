@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from tocsin.cli.evidence import command
-from tocsin.evidence.sealing import key_file, new_identity, seal
+from tocsin.evidence.sealing import Attachment, key_file, new_identity, seal
 
 PNG = b"\x89PNG\r\n\x1a\n-picture-"
 DOCUMENT = {
@@ -66,6 +66,23 @@ def test_out_writes_document_and_pictures_for_the_owner_only(run, sealed, tmp_pa
     if os.name == "posix":
         assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o700
     run("open", "e.age", "--key", "k", "--out", "x", code=2)
+
+
+def test_attached_files_are_listed_and_written_under_harmless_names(run, tmp_path):
+    identity, recipient = new_identity()
+    files = [Attachment("../../.ssh/keys\x1b[1m", "video/mp4", b"clip"), Attachment("..", "text/plain", b"words")]
+    (tmp_path / "e.age").write_bytes(seal(DOCUMENT, (), [recipient], files).data)
+    (tmp_path / "k").write_text(key_file(identity))
+    assert "2 files, written to a folder with --out" in run("open", "e.age", "--key", "k").stdout
+    found = json.loads(run("open", "e.age", "--key", "k", "--json").stdout)
+    assert [one["size"] for one in found["files"]] == [4, 5]
+    run("open", "e.age", "--key", "k", "--out", "x")
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == [
+        "evidence.json",
+        "file-1-keys_1m",
+        "file-2-unnamed",
+    ]
+    assert (tmp_path / "x" / "file-1-keys_1m").read_bytes() == b"clip"
 
 
 def test_a_wrong_key_or_an_altered_file_exits_2_with_a_sentence(run, sealed, tmp_path):

@@ -4,8 +4,11 @@ import subprocess
 import pytest
 
 from tocsin.evidence.sealing import (
+    MAX_SEALED,
+    Attachment,
     SealingError,
     digest,
+    files_of,
     identities_in,
     is_protected,
     is_recipient,
@@ -41,6 +44,29 @@ def test_each_recipient_alone_opens_the_words_and_pictures(sealed, keys):
         assert pictures_of(document) == [("image/png", PNG)]
     assert sealed.digest == digest(sealed.data)
     assert sealed.size == len(sealed.data)
+
+
+def test_files_of_any_type_are_sealed_beside_pictures(keys):
+    clip = Attachment("clip ☂.mp4", "video/mp4", bytes(range(256)) * 40)
+    odd = Attachment("\ud800/../x" + "y" * 500, "application/octet-stream", b"")
+    found = seal(WORDS, [PNG], [keys[0][1]], [clip, odd])
+    document = open_sealed(found.data, [keys[0][0]])
+    assert document["format"] == "tocsin/evidence@1"
+    assert pictures_of(document) == [("image/png", PNG)]
+    assert files_of(document)[0] == clip
+    assert files_of(document)[1].data == b""
+    assert len(files_of(document)[1].name) <= 200
+    assert files_of(open_sealed(seal(WORDS, recipients=[keys[0][1]]).data, [keys[0][0]])) == []
+
+
+def test_files_that_are_too_large_or_cannot_be_named_are_refused_with_a_sentence(keys):
+    with pytest.raises(SealingError, match=r"at most .* can be kept"):
+        seal(WORDS, (), [keys[0][1]], [Attachment("a", "video/mp4", bytes(MAX_SEALED * 3 // 4 + 2))])
+    with pytest.raises(SealingError, match="not a media type"):
+        seal(WORDS, (), [keys[0][1]], [Attachment("a", "video/mp4; x=<script>", b"x")])
+    for files in (5, [5], [{}], [{"name": "a", "mime": "video/mp4", "data": "%"}]):
+        with pytest.raises(SealingError):
+            files_of({"files": files})
 
 
 def test_nobody_else_opens_it_and_the_words_do_not_show(sealed, keys):

@@ -1,12 +1,17 @@
 """``tocsin evidence``: open and verify sealed evidence, the strong path that trusts no web page."""
 
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tocsin.cli.speaking import Failure, line, must_be_new, read_file
+
+if TYPE_CHECKING:
+    from tocsin.evidence.sealing import Attachment
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 _MAX_KEY = 65_536
@@ -21,27 +26,30 @@ def command() -> None:
 @command.command("open", epilog="Example:  tocsin evidence open 3fa1.age --key officer.key --out exhibit")
 @click.argument("file", type=FILE)
 @click.option("--key", "key_file", type=FILE, required=True, help="An age key file, protected by a passphrase or not.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write document and pictures here.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write all that it holds here."
+)
 @click.option("--json", "as_json", is_flag=True, help="The document as JSON on stdout.")
 def open_(file: Path, key_file: Path, out: Path | None, as_json: bool) -> None:
-    """Open sealed evidence with a key and show its words; pictures are written only with --out."""
-    from tocsin.evidence.sealing import MAX_SEALED, SealingError, digest, open_sealed, pictures_of
+    """Open sealed evidence with a key and show its words; pictures and files are written only with --out."""
+    from tocsin.evidence.sealing import MAX_SEALED, SealingError, digest, files_of, open_sealed, pictures_of
 
     data = read_file(file, MAX_SEALED)
     try:
         document = open_sealed(data, identities_of(key_file))
-        pictures = pictures_of(document)
+        pictures, files = pictures_of(document), files_of(document)
     except SealingError as error:
         raise Failure(f"{file}: {error}") from error
     if out is not None:
-        _write(out, document, pictures)
-    words = {name: value for name, value in document.items() if name != "pictures"}
+        _write(out, document, pictures, files)
+    words = {name: value for name, value in document.items() if name not in ("pictures", "files")}
     if as_json:
-        line({"digest": digest(data), "pictures": len(pictures), **words})
+        attached = [{"name": one.name, "media_type": one.media_type, "size": len(one.data)} for one in files]
+        line({"digest": digest(data), "pictures": len(pictures), "files": attached, **words})
         return
-    _print(words, digest(data), len(pictures))
+    _print(words, digest(data), _held(pictures, files))
     if out is not None:
-        click.echo(f"Wrote evidence.json and {_pictures(len(pictures))} to {out}.")
+        click.echo(f"Wrote {' and '.join(['evidence.json', *_held(pictures, files)])} to {out}.")
 
 
 @command.command(epilog="Example:  tocsin evidence verify 3fa1.age --digest 3fa1...")
@@ -134,8 +142,8 @@ def identities_of(path: Path) -> list[str]:
         raise Failure(f"{path}: {error}") from error
 
 
-def _write(out: Path, document: dict[str, Any], pictures: list[tuple[str, bytes]]) -> None:
-    """Write the document and its pictures into a new folder that only this user can read."""
+def _write(out: Path, document: dict[str, Any], pictures: list[tuple[str, bytes]], files: "list[Attachment]") -> None:
+    """Write the document, its pictures and its files into a new folder that only this user can read."""
     from tocsin.evidence.keys import write_private
 
     must_be_new(out)
@@ -145,11 +153,18 @@ def _write(out: Path, document: dict[str, Any], pictures: list[tuple[str, bytes]
         write_private(out / "evidence.json", text.encode("utf-8"))
         for number, (mime, data) in enumerate(pictures, 1):
             write_private(out / f"picture-{number}.{_ENDINGS.get(mime, 'bin')}", data)
+        for number, one in enumerate(files, 1):
+            write_private(out / f"file-{number}-{_file_name(one.name)}", one.data)
     except OSError as error:
         raise Failure(f"{out} cannot be written: {error.strerror or error}.") from error
 
 
-def _print(document: dict[str, Any], digest: str, pictures: int) -> None:
+def _file_name(name: str) -> str:
+    """Return a stranger's name for a file as one that is harmless on any file system."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name.rsplit("/", 1)[-1])[-80:].strip("._") or "unnamed"
+
+
+def _print(document: dict[str, Any], digest: str, held: list[str]) -> None:
     """Print evidence for people: what was seen, where, and the words in their context."""
     from rich.console import Console
     from rich.text import Text
@@ -163,12 +178,13 @@ def _print(document: dict[str, Any], digest: str, pictures: int) -> None:
     for one in _entries(document, "context") or _entries(document, "quotes"):
         words = Text(_plain(one.get("text", "")), style="bold" if str(one.get("text")) in quoted else "")
         console.print(Text(f"  {_plain(one.get('speaker', 'unknown')):<8} ", style="dim") + words)
-    if pictures:
-        console.print(f"{_pictures(pictures)}, written to a folder with --out.")
+    if held:
+        console.print(f"{' and '.join(held)}, written to a folder with --out.")
 
 
-def _pictures(number: int) -> str:
-    return "1 picture" if number == 1 else f"{number} pictures"
+def _held(pictures: Sequence[Any], files: Sequence[Any]) -> list[str]:
+    counts = (("picture", len(pictures)), ("file", len(files)))
+    return [f"{number} {word}{'' if number == 1 else 's'}" for word, number in counts if number]
 
 
 def _entries(document: dict[str, Any], name: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Sealing: words and pictures closed with age (X25519) where they were seen, to the order's recipients and no others.
+"""Sealing: words, pictures and files closed with age (X25519) where they were seen, to the order's recipients alone.
 
 Format: an age v1 file (c2sp.org/age) whose plaintext is UTF-8 JSON ``tocsin/evidence@1``; the reference ``age``
 tool and age's TypeScript library open it too.
@@ -27,10 +27,21 @@ _IDENTITY = re.compile(r"AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}", re.ASCII)
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}", re.ASCII)
+_MAX_NAME = 200
 
 
 class SealingError(ValueError):
     """Evidence that cannot be sealed or opened; the message is a sentence for the person who meets it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file sealed as it is: the name it was known by, its media type (``video/mp4``) and its bytes."""
+
+    name: str
+    media_type: str
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +53,28 @@ class Sealed:
     size: int
 
 
-def seal(document: Mapping[str, Any], pictures: Sequence[bytes] = (), recipients: Sequence[str] = ()) -> Sealed:
-    """Seal a document and its pictures (PNG or JPEG files) to age recipients. Raises SealingError."""
+def seal(
+    document: Mapping[str, Any],
+    pictures: Sequence[bytes] = (),
+    recipients: Sequence[str] = (),
+    files: Sequence[Attachment] = (),
+) -> Sealed:
+    """Seal a document, its pictures (PNG or JPEG files) and other files to age recipients. Raises SealingError."""
     if not recipients:
         raise SealingError("Evidence needs at least one recipient; the order names none.")
     keys = [read_recipient(recipient) for recipient in recipients]
+    size = sum(map(len, pictures)) + sum(len(one.data) for one in files)
+    if size * 4 // 3 > MAX_SEALED:
+        raise SealingError(
+            f"The pictures and files of this evidence are {size:,} bytes; at most {MAX_SEALED * 3 // 4:,} can be kept."
+        )
     plain = {
         **document,
         "format": FORMAT,
         "pictures": [{"mime": _mime(data), "data": base64.b64encode(data).decode("ascii")} for data in pictures],
     }
+    if files:
+        plain["files"] = [_file(one) for one in files]
     try:
         text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
     except (TypeError, ValueError) as error:
@@ -100,6 +123,21 @@ def pictures_of(document: Mapping[str, Any]) -> list[tuple[str, bytes]]:
             found.append((str(picture["mime"]), base64.b64decode(picture["data"], validate=True)))
         except (KeyError, TypeError, binascii.Error, ValueError) as error:
             raise SealingError("A picture in this evidence cannot be read.") from error
+    return found
+
+
+def files_of(document: Mapping[str, Any]) -> list[Attachment]:
+    """Return the files of an opened document; their names are a stranger's words. Raises SealingError."""
+    found = []
+    files = document.get("files", [])
+    if not isinstance(files, list):
+        raise SealingError("The files in this evidence cannot be read.")
+    for one in files:
+        try:
+            data = base64.b64decode(one["data"], validate=True)
+            found.append(Attachment(str(one["name"])[:_MAX_NAME], str(one["mime"]), data))
+        except (KeyError, TypeError, binascii.Error, ValueError) as error:
+            raise SealingError("A file in this evidence cannot be read.") from error
     return found
 
 
@@ -204,6 +242,13 @@ def _age(sentence: str) -> Iterator[None]:
         if isinstance(error, pyrage.EncryptError | pyrage.DecryptError) or type(error).__name__ == "PanicException":
             raise SealingError(f"{sentence} ({error}).") from error
         raise
+
+
+def _file(one: Attachment) -> dict[str, str]:
+    if not _MEDIA_TYPE.fullmatch(one.media_type):
+        raise SealingError(f"{one.media_type[:80]!r} is not a media type such as video/mp4.")
+    name = one.name[:_MAX_NAME].encode("utf-8", "replace").decode("utf-8")
+    return {"name": name, "mime": one.media_type, "data": base64.b64encode(one.data).decode("ascii")}
 
 
 def _mime(data: bytes) -> str:

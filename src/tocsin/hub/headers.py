@@ -1,7 +1,7 @@
 """Security headers on every answer: nothing from elsewhere, no inline code, no framing, no caching of private pages.
 
 The console lives with this: scripts and styles come as files, evidence is unsealed in the page by plain
-JavaScript and WebCrypto, and unsealed pictures are shown from ``blob:`` addresses.
+JavaScript and WebCrypto, and unsealed pictures and videos are shown from ``blob:`` addresses.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ CSP: Final = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data: blob:",
-        "media-src 'self'",
+        "media-src 'self' blob:",
         "font-src 'self'",
         "connect-src 'self'",
         "manifest-src 'self'",
