@@ -369,6 +369,7 @@ def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **c
         "lines": len(CHAT),
         "matches": (),
         "path": "",
+        "files": (),
     } | changes
     origin = device_state.load(session, [made.devices[label].id])[made.devices[label].id]
     made.seqs[label] += 1
@@ -382,6 +383,7 @@ def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **c
             words,
             [picture()] if given["evidence"] == "picture" else [],
             [made.recipient],
+            given["files"],
         )
         hub.blobs.put(sealed.digest, sealed.data)
         declared = bodies.EvidenceBody(

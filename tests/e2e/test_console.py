@@ -1,6 +1,7 @@
 """The console in a real browser against a real hub on loopback: what an officer does, sees and reaches by keyboard."""
 
 import importlib.util
+import io
 import json
 import re
 import shutil
@@ -16,9 +17,11 @@ from typing import Any
 import pyotp
 import pytest
 import uvicorn
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tocsin.console import mount, pages
+from tocsin.evidence.sealing import Attachment
 from tocsin.hub.app import create_app
 from tocsin.hub.settings import HubSettings
 
@@ -299,6 +302,57 @@ def test_a_picture_stays_blurred_until_it_is_opened(desk: Any, served: Served, t
     page.click("button[data-size=medium]")
     assert canvas.bounding_box()["width"] > before
     expect(page.locator("button[data-size=large]")).to_be_enabled()
+
+
+def clip() -> bytes:
+    """Return a second of a moving colour, VP8 in WebM."""
+    av = pytest.importorskip("av", reason="needs the extra video")
+    out = io.BytesIO()
+    with av.open(out, "w", format="webm") as box:
+        stream = box.add_stream("libvpx", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for shade in range(10):
+            frame = av.VideoFrame.from_image(Image.new("RGB", (64, 48), (20 * shade, 90, 40)))
+            box.mux(stream.encode(frame))
+        box.mux(stream.encode())
+    return out.getvalue()
+
+
+def test_sealed_files_are_listed_and_a_video_opens_on_a_click_muted_and_blurred(
+    desk: Any, served: Served, tmp_path: Path
+) -> None:
+    files = [Attachment("<b>segment</b>.webm", "video/webm", clip()), Attachment("a/list.txt", "text/html", b"<b>x")]
+    made = served.ring("desktop D-1", files=files, thread="00112233445566ff")
+    sat = desk()
+    bring_key(sat.page, served, tmp_path)
+    page = sat.open(f"/alerts/{made}")
+    page.fill("#reason", "Triage of this alert")
+    page.click("text=Give the reason and open")
+    page.fill("#passphrase", load_seed().PASSPHRASE)
+    page.click("#evidence button:has-text('Unlock')")
+    held = page.locator("[data-part=files] figure")
+    expect(held).to_have_count(2, timeout=60_000)
+    expect(held.nth(0)).to_contain_text("<b>segment</b>.webm · video/webm")
+    expect(page.locator("#picture-warning")).to_be_visible()
+    assert page.locator("[data-part=files] video").count() == 0
+    held.nth(0).get_by_role("button", name="open the video").click()
+    video = held.nth(0).locator("video")
+    page.wait_for_function("document.querySelector('[data-part=files] video').readyState >= 2")
+    expect(video).to_have_css("filter", re.compile(r"blur\(24px\) grayscale\(1\)"))
+    assert video.evaluate("v => [v.muted, v.controls, v.paused]") == [True, True, True]
+    video.evaluate("v => { v.muted = false; }")
+    page.wait_for_function("document.querySelector('[data-part=files] video').muted")
+    held.nth(0).locator("button.hold").hover()
+    page.mouse.down()
+    expect(video).to_have_css("filter", "grayscale(1)")
+    page.mouse.up()
+    expect(video).to_have_css("filter", re.compile("blur"))
+    with page.expect_download() as download:
+        held.nth(1).get_by_role("button", name="save it unsealed").click()
+    assert download.value.suggested_filename == "file-2-list.txt"
+    assert Path(download.value.path()).read_bytes() == b"<b>x"
+    page.click("text=Lock now")
+    expect(held).to_have_count(0)
 
 
 def test_where_known_media_was_found_is_a_table_after_unsealing(desk: Any, served: Served, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 // Opens sealed evidence in this tab. What it holds is put into the page as text, never as markup.
+import { clearFiles, showFile } from "./files.js";
 import * as keyring from "./keyring.js";
 import { showMedia } from "./media.js";
 import { showPicture, startSizes } from "./pictures.js";
@@ -130,8 +131,14 @@ async function openAll(box) {
       try { await showPicture(gallery, picture, number); } catch { troubles.add(`Picture ${number} cannot be read.`); }
     }
   }
-  box.querySelector("[data-part=unkept]")?.toggleAttribute("hidden", number > 0);
-  part("sizes").hidden = part("warning").hidden = number === 0;
+  clearFiles(part("files"));
+  let count = 0;
+  for (const doc of opened) {
+    for (const file of Array.isArray(doc.files) ? doc.files : []) if (file && typeof file === "object") showFile(part("files"), file, count += 1);
+  }
+  box.querySelector("[data-part=unkept]")?.toggleAttribute("hidden", number + count > 0);
+  part("sizes").hidden = number === 0;
+  part("warning").hidden = number + count === 0;
   part("tools").hidden = opened.length === 0;
   part("status").textContent = [...troubles].join(" ");
   part("status").classList.toggle("awaits", troubles.size > 0);
@@ -141,6 +148,7 @@ async function offerUnlock(box) {
   const part = (name) => box.querySelector(`[data-part=${name}]`);
   const held = await keyring.stored();
   for (const name of ["thread", "media", "pictures"]) part(name).replaceChildren();
+  clearFiles(part("files"));
   part("sizes").hidden = part("warning").hidden = true;
   part("tools").hidden = true;
   part("unlock").hidden = false;

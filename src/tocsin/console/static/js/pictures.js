@@ -15,7 +15,7 @@ function letGo() { for (const close of [...open]) close(); }
 window.addEventListener("blur", letGo);
 document.addEventListener("visibilitychange", letGo);
 
-function holdable(button, figure, canvas, number) {
+export function holdable(button, figure, shown, name) {
   let waiting = 0;
   const close = () => {
     clearTimeout(waiting);
@@ -23,7 +23,7 @@ function holdable(button, figure, canvas, number) {
     open.delete(close);
     figure.classList.remove("open", "holding");
     button.setAttribute("aria-pressed", "false");
-    canvas.setAttribute("aria-label", `Picture ${number}, blurred`);
+    shown.setAttribute("aria-label", `${name}, blurred`);
   };
   const hold = () => {
     if (open.has(close)) return;
@@ -33,7 +33,7 @@ function holdable(button, figure, canvas, number) {
     waiting = setTimeout(() => {
       figure.classList.add("open");
       button.setAttribute("aria-pressed", "true");
-      canvas.setAttribute("aria-label", `Picture ${number}, shown while held`);
+      shown.setAttribute("aria-label", `${name}, shown while held`);
     }, HOLD_MS);
   };
   button.addEventListener("pointerdown", (event) => {
@@ -69,7 +69,7 @@ export async function showPicture(gallery, picture, number) {
   for (const button of [show, grey]) { button.type = "button"; button.setAttribute("aria-pressed", "false"); }
   show.setAttribute("aria-describedby", "picture-warning");
   show.setAttribute("aria-label", `Picture ${number}: hold to show`);
-  holdable(show, figure, canvas, number);
+  holdable(show, figure, canvas, `Picture ${number}`);
   grey.setAttribute("aria-label", `Picture ${number}: in colour while shown`);
   grey.addEventListener("click", () => {
     const now = figure.classList.toggle("grey");
