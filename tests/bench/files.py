@@ -133,19 +133,19 @@ class _Rig:
         clock = SystemClock()
         config = Config(url, "d", "k", "u", 15.0, "", (), "00", "l")
         self._seen, self._waiting = SeenFiles(data / "files.db"), Unasked(data / "unasked.db")
-        self._workers = [Workers(2), Workers(1, idle=True)]
+        self._workers = Workers(3)
         asking = Asking(config, DeviceKey.generate(), self._waiting, Answered())
         places = Places(home, (data,), mountinfo=Path("/nowhere"))
-        quick, idle = (Comparing(asking, self._seen, each, clock) for each in self._workers)
-        self.files = FileSensor(places, quick, clock)
-        self.sweep = SweepSensor(places, idle, self._seen, clock, hinders=lambda: "")
+        comparing = Comparing(asking, self._seen, self._workers, clock)
+        self.files = FileSensor(places, comparing, clock)
+        self.sweep = SweepSensor(places, comparing, self._seen, clock, hinders=lambda: "")
         self._asking = asking
         sensors = [asking, self.files, *([self.sweep] if sweep else [])]
         self._sensors = [(each, threading.Thread(target=self._take, args=(each,))) for each in sensors]
         for _, thread in self._sensors:
             thread.start()
         self.files.ready.wait(60)
-        self._workers[0].warm()
+        self._workers.warm()
 
     def _take(self, sensor: Any) -> None:
         for seen in sensor.observations():
@@ -160,8 +160,7 @@ class _Rig:
             sensor.close()
         for _, thread in self._sensors:
             thread.join(20)
-        for each in self._workers:
-            each.close()
+        self._workers.close()
         self._seen.close()
         self._waiting.close()
 

@@ -28,8 +28,8 @@ def made(monkeypatch):
     monkeypatch.setattr(limited._Worker, "module", "made_worker")
     pools = []
 
-    def make(**limits):
-        pools.append(Limited(1, Limits(**limits)))
+    def make(workers=1, **limits):
+        pools.append(Limited(workers, Limits(**limits)))
         return pools[-1]
 
     yield make
@@ -88,6 +88,29 @@ def test_any_thread_may_ask(pool, scenery, odd):
     for thread in threads:
         thread.join()
     assert found == [fingerprint.fingerprint(data)] * 8
+
+
+def test_a_patient_pool_shares_the_worker_that_runs(scenery, odd):
+    data = odd.encoded(scenery(3))
+    with Limited(3, Limits(patience=60.0)) as pool:
+        threads = [threading.Thread(target=pool.fingerprint, args=(data,)) for _ in range(9)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(pool.processes) == 1
+
+
+def test_a_file_that_takes_long_keeps_no_other_waiting(made, scenery, odd):
+    pool = made(workers=2, patience=0.05, seconds=60.0)
+    held = threading.Thread(target=pool.fingerprint, args=(b"loop",))
+    held.start()
+    while not pool.processes:
+        pass
+    assert pool.fingerprint(odd.encoded(scenery(1))).prints
+    assert held.is_alive()
+    pool.close()
+    held.join(20)
 
 
 def test_no_descriptor_is_left_open(pool, scenery, odd, tmp_path):

@@ -109,11 +109,10 @@ def _open_files(senses: Senses, clock: Clock, media: Media) -> None:
 
         places = Places(Path.home(), media.own, lambda path: media.private("", path), media.count)
         seen = SeenFiles(media.state)
-        hasher, idle = Workers(2), Workers(1, idle=True)
-        sweep = SweepSensor(places, Comparing(media.asking, seen, idle, clock), seen, clock, count=media.count)
-        files = FileSensor(
-            places, Comparing(media.asking, seen, hasher, clock), clock, count=media.count, arrived=sweep.arrived
-        )
+        hasher = Workers(3)  # small files, large ones, old ones: none keeps another waiting
+        comparing = Comparing(media.asking, seen, hasher, clock)
+        sweep = SweepSensor(places, comparing, seen, clock, count=media.count)
+        files = FileSensor(places, comparing, clock, count=media.count, arrived=sweep.arrived)
     except (ImportError, OSError, ValueError, RuntimeError, sqlite3.Error) as problem:
         senses.unsupported.append(("files", f"Files cannot be followed on this computer: {problem}."))
         return
@@ -121,7 +120,7 @@ def _open_files(senses: Senses, clock: Clock, media: Media) -> None:
     senses.sensors += [("files", files), ("sweep", sweep)]
     senses.sheds.append(sweep.shed)
     senses.degradations.append(lambda: files.degradations)
-    senses.closers += [hasher.close, idle.close, seen.close]
+    senses.closers += [hasher.close, seen.close]
 
 
 @cache

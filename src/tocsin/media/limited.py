@@ -9,7 +9,6 @@ import contextlib
 import json
 import logging
 import os
-import queue
 import signal
 import socket
 import subprocess
@@ -51,7 +50,8 @@ class LimitedError(RuntimeError):
 class Limits:
     """What one file may cost: ``memory`` bytes, ``pixels`` of a picture, ``seconds`` (and a twenty-millionth of one
     for each byte), ``video_seconds`` where a video's frames are hashed. A worker ends after ``idle`` seconds without
-    work, and is replaced after ``jobs`` files; ``nice`` is how far it steps back for other programs."""
+    work, and is replaced after ``jobs`` files; ``nice`` is how far it steps back for other programs. A file waits up to
+    ``patience`` seconds for a worker that runs before another one is started: memory for a moment's time."""
 
     memory: int = 2560 << 20
     pixels: int = 200_000_000
@@ -60,6 +60,7 @@ class Limits:
     idle: float = 30.0
     jobs: int = 20_000
     nice: int = 5
+    patience: float = 0.0
 
     @classmethod
     def for_machine(cls, workers: int) -> "Limits":
@@ -193,6 +194,33 @@ class _Worker:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
 
+class _Bench:
+    """The workers that have nothing to do, most recently used last."""
+
+    def __init__(self, workers: list[_Worker], patience: float) -> None:
+        self._free, self._all, self._patience = workers[::-1], len(workers), patience
+        self._changed = threading.Condition()
+
+    def take(self) -> _Worker:
+        """Return a worker that runs, or one that does not when none that runs comes back soon."""
+        until = time.monotonic() + self._patience
+        with self._changed:
+            while True:
+                running = [worker for worker in self._free if worker.pid is not None]
+                left = until - time.monotonic()
+                if running or (self._free and (left <= 0 or len(self._free) == self._all)):
+                    worker = running[-1] if running else self._free[-1]
+                    self._free.remove(worker)
+                    return worker
+                self._changed.wait(left if self._free else None)
+
+    def put(self, worker: _Worker) -> None:
+        """Take a worker back."""
+        with self._changed:
+            self._free.append(worker)
+            self._changed.notify()
+
+
 class Limited:
     """A pool of limited workers. Use from any thread, as a context manager or with ``close``.
 
@@ -209,9 +237,7 @@ class Limited:
         settings |= {"frames": frames, "windows": windows}
         self._settings = settings
         self._all = [_Worker(settings) for _ in range(self.workers)]
-        self._free: queue.LifoQueue[_Worker] = queue.LifoQueue()
-        for worker in reversed(self._all):
-            self._free.put(worker)
+        self._free = _Bench(self._all, self.limits.patience)
         self._closed = False
         self._told = False
         self._lock = threading.Lock()
@@ -279,7 +305,7 @@ class Limited:
     @property
     def missing(self) -> tuple[str, ...]:
         """What this system does not let a worker give up, by name; empty on a Linux of today. Starts a worker."""
-        worker = self._free.get()
+        worker = self._free.take()
         try:
             worker.start()
             return worker.missing
@@ -303,7 +329,7 @@ class Limited:
         if (options.frames and not self._settings["frames"]) or (options.windows and not self._settings["windows"]):
             yield messages.told(NotScanned("unsupported", "The decoder was not prepared for what was asked of it."))
             return
-        worker = self._free.get()
+        worker = self._free.take()
         try:
             for _ in range(3):
                 if self._closed:

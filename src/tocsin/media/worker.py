@@ -5,11 +5,14 @@ socket. It ends when its owner does, when it was idle for long, or by its own al
 """
 
 import contextlib
+import ctypes
 import json
 import os
+import select
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -18,6 +21,8 @@ from tocsin.model.observation import NotScanned
 
 GRACE = 10.0
 """The worker's own alarm rings this many seconds after its owner would have ended it."""
+_MOMENT_MS = 250
+"""Without a file for so long, memory that the last ones left is given back to the system."""
 
 
 def main() -> None:
@@ -30,14 +35,20 @@ def main() -> None:
             os.nice(settings["nice"])
         missing = confinement.isolate()
         _load(settings)
+        relieve = _relief()
+        relieve()
         os.chdir("/")
         missing += confinement.confine(settings["memory"])
     except Exception as error:
         messages.send(sock, {"error": f"{type(error).__name__}: {error}"})
         return
     messages.send(sock, {"ready": True, "missing": missing})
+    waiting = select.poll()
+    waiting.register(sock, select.POLLIN)
     with contextlib.suppress(OSError, messages.MessageError):
         for _ in range(settings["jobs"]):
+            if not waiting.poll(_MOMENT_MS):
+                relieve()
             sock.settimeout(settings["idle"])
             request, descriptor = messages.receive_with_file(sock)
             sock.settimeout(None)
@@ -78,6 +89,15 @@ def _load(settings: dict[str, Any]) -> None:
     archives.warm()
     if settings["frames"]:
         _load_video(pixels)
+
+
+def _relief() -> Callable[[], object]:
+    """Return what gives freed memory back to the system (glibc's malloc_trim): loading alone leaves 18 MB behind."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError, AttributeError):
+            trim = ctypes.CDLL(None).malloc_trim
+            return lambda: trim(0)
+    return lambda: None
 
 
 def _load_video(pixels: Any) -> None:

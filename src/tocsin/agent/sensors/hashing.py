@@ -9,7 +9,7 @@ from tocsin.media.limited import Limited, LimitedError, Limits
 from tocsin.media.options import Options
 from tocsin.model import Fingerprints, NotScanned
 
-_WARM_S = 60.0
+_WARM_S, _PATIENCE_S = 60.0, 0.2
 _NO_WORKER = "The process that decodes pictures could not be started."
 
 
@@ -30,13 +30,13 @@ class Hasher(Protocol):
 
 
 class Workers:
-    """The limited workers of the media room; ``idle`` ones run only when nothing else wants the processor.
+    """The limited workers of the media room, at most so many at once; mostly one is enough for all who ask.
 
     They start when there is something to decode and end when there has been nothing for a while.
     """
 
-    def __init__(self, workers: int = 1, *, idle: bool = False) -> None:
-        limits = Limits(nice=19, jobs=2000) if idle else Limits(jobs=2000, idle=_WARM_S)
+    def __init__(self, workers: int = 1) -> None:
+        limits = Limits(jobs=2000, idle=_WARM_S, patience=_PATIENCE_S)
         self._limited = Limited(workers, limits, frames=True)
         self._options = Options(frames=True, keyframes=True)
 
