@@ -28,6 +28,21 @@ def test_a_tombstone_yields_only_to_what_says_it_is_newer():
     assert prevails(0, 5, 1, 4)
 
 
+def test_what_a_source_tells_in_order_is_withdrawn_at_once_and_returns_when_it_says_so():
+    assert prevails(1, 3, 0, 4, ordered=True)
+    assert prevails(0, 4, 1, 4, ordered=True)
+    assert prevails(0, 0, 1, 4, ordered=True)
+    assert not prevails(0, 3, 1, 4, ordered=True)
+    found = resolve(table([(1, 0, 5), (1, 1, 5), (1, 0, 5), (2, 0, 9), (2, 1, 3)]), ordered=True)
+    assert found.status.tolist() == [REPLACED, REPLACED, 0, REPLACED, 1]
+    assert found.goes_to.tolist() == [GONE, GONE, 2, GONE, GONE]
+
+
+def test_what_a_source_tells_in_order_replaces_what_it_said_before():
+    found = resolve(table([(1, 0, 5), (1, 0, 6)]), ordered=True)
+    assert found.goes_to.tolist() == [GONE, 1]
+
+
 def test_rows_of_one_thing_unite_under_the_last():
     found = resolve(table([(1, 0, 0), (2, 0, 0), (1, 0, 0)]))
     assert found.status.tolist() == [REPLACED, 0, 0]

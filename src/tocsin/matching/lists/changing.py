@@ -105,12 +105,16 @@ def add(
     key: Key | None = None,
     progress: Progress = lambda _: None,
     stage: Stage = lambda _: None,
+    ordered: bool = False,
 ) -> Report:
-    """Add sources to a list: durable on return, and seen by whoever has it open within a second. Raises ListError."""
+    """Add sources to a list: durable on return, and seen by whoever has it open within a second. Raises ListError.
+
+    ``ordered``: the rows come from the list's one source in the order they happened (see :func:`resolving.prevails`).
+    """
     began = time.monotonic()
     with folders.changing(folder):
         opened, key = _opened(folder, key)
-        state, report = _imported(folder, opened.view.state, sources, opened, progress, stage)
+        state, report = _imported(folder, opened.view.state, sources, opened, progress, stage, ordered)
         if report.active or report.tombstones:
             _settle(folder, _tiered(folder, state, key, stage))
         elif report.rejected or report.broken:
@@ -157,6 +161,7 @@ def _imported(
     opened: HashList | None,
     progress: Progress = lambda _: None,
     stage: Stage = lambda _: None,
+    ordered: bool = False,
 ) -> tuple[State, Report]:
     """Write what the sources hold as one more part; return the state with it and what was done."""
     report = Report()
@@ -175,9 +180,9 @@ def _imported(
         progress(collected.rows)
         _keep_rejected(folder, name, left_out, state.recipients)
         table = collected.table()
-        resolved = resolve(table)
+        resolved = resolve(table, ordered)
         report.rows, report.merged = collected.rows, resolved.merged
-        hides = _against(table, resolved, opened, report) if opened else {}
+        hides = _against(table, resolved, opened, report, ordered) if opened else {}
         del table
         if not (resolved.status <= Status.DELETED).any():
             return state, report
@@ -251,7 +256,7 @@ def _followed(rows: Rows, opened: HashList) -> Iterator[Entry | Rejected]:
 
 
 def _against(
-    table: npt.NDArray[Any], resolved: Resolved, opened: HashList, report: Report
+    table: npt.NDArray[Any], resolved: Resolved, opened: HashList, report: Report, ordered: bool
 ) -> Mapping[str, npt.NDArray[np.uint32]]:
     """Settle new rows against what the list holds: those that lose are dropped, those that win hide the older row."""
     hides: dict[str, npt.NDArray[np.uint32]] = {}
@@ -267,7 +272,7 @@ def _against(
             if not standing[row]:
                 continue
             now, held = table[mine], (int(part.status[row]), int(part.columns["updated"][row]))
-            if prevails(int(resolved.status[mine]), int(now["updated"]), *held):
+            if prevails(int(resolved.status[mine]), int(now["updated"]), *held, ordered):
                 hidden.append(row)
                 report.replaced += 1
             else:

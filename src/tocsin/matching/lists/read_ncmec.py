@@ -32,7 +32,7 @@ def read_ncmec(file: BinaryIO) -> Iterator[Entry | Rejected]:
             what = _local(element)
             if what in _ENTRIES and (not open_elements or _local(open_elements[-1]) in ("images", "videos")):
                 number += 1
-                yield _entry(number, element, _ENTRIES[what], video=what.endswith("video"))
+                yield read_entry(number, element)
                 element.clear()
             if open_elements and _local(open_elements[-1]) in ("images", "videos", "queryresult"):
                 open_elements[-1].remove(element)
@@ -41,7 +41,12 @@ def read_ncmec(file: BinaryIO) -> Iterator[Entry | Rejected]:
         yield Rejected(number + 1, f"the XML {why} ({shortened(error, 80)})", "", fatal=True)
 
 
-def _entry(number: int, element: Element, deleted: bool, video: bool) -> Entry | Rejected:
+def read_entry(number: int, element: Element) -> Entry | Rejected:
+    """Return the entry that an ``image``, ``video``, ``deletedImage`` or ``deletedVideo`` is."""
+    what = _local(element)
+    if what not in _ENTRIES:
+        return Rejected(number, f"<{shortened(what, 40)}> is no entry", "")
+    deleted, video = _ENTRIES[what], what.endswith("video")
     parts = {_local(child): child for child in element}
     member, its_id = parts.get("member"), _text(parts.get("id"))
     owner = (member.get("id") or "") if member is not None else ""

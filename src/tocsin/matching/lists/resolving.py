@@ -24,18 +24,25 @@ class Resolved:
     merged: int
 
 
-def prevails(status: int, updated: int, held_status: int, held_updated: int) -> bool:
+def prevails(status: int, updated: int, held_status: int, held_updated: int, ordered: bool = False) -> bool:
     """Tell whether a row that comes later replaces one that is held already.
 
     Dates decide where both have one; without, the later row. A tombstone yields only to a row that says it is newer.
+    ``ordered`` rows come from the source itself in the order they happened: a withdrawal then holds whatever its date,
+    and an entry that returns in the second of its withdrawal, or without a date, returns.
     """
-    if held_status != Status.ACTIVE and status == Status.ACTIVE:
+    if ordered and status != Status.ACTIVE:
+        return True
+    if not ordered and held_status != Status.ACTIVE and status == Status.ACTIVE:
         return updated > held_updated
     return not updated or not held_updated or updated >= held_updated
 
 
-def resolve(rows: npt.NDArray[Any]) -> Resolved:
-    """Join the rows of one import that have the same key; hashes of active rows unite under the one that stands."""
+def resolve(rows: npt.NDArray[Any], ordered: bool = False) -> Resolved:
+    """Join the rows of one import that have the same key; hashes of active rows unite under the one that stands.
+
+    Of ``ordered`` rows the last stands alone: what a source says of an entry replaces what it said before.
+    """
     status = np.array(rows["status"])
     goes_to = np.arange(len(rows), dtype=np.uint32)
     goes_to[status != Status.ACTIVE] = GONE
@@ -56,24 +63,29 @@ def resolve(rows: npt.NDArray[Any]) -> Resolved:
         for same in by_key.values():
             if len(same) > 1:
                 merged += len(same) - 1
-                _join(same, rows, status, goes_to)
+                _join(same, rows, status, goes_to, ordered)
     return Resolved(status, goes_to, merged)
 
 
 def _join(
-    same: list[int], rows: npt.NDArray[Any], status: npt.NDArray[np.uint8], goes_to: npt.NDArray[np.uint32]
+    same: list[int],
+    rows: npt.NDArray[Any],
+    status: npt.NDArray[np.uint8],
+    goes_to: npt.NDArray[np.uint32],
+    ordered: bool,
 ) -> None:
     """Settle one group of rows with the same key, in the order they came."""
     stands = same[0]
     united = [stands]
     for row in same[1:]:
         now, held = rows[row], rows[stands]
-        if not prevails(int(now["status"]), int(now["updated"]), int(held["status"]), int(held["updated"])):
+        states = (int(now["status"]), int(now["updated"]), int(held["status"]), int(held["updated"]))
+        if not prevails(*states, ordered):
             status[row], goes_to[row] = REPLACED, GONE
             continue
         status[stands] = REPLACED
         both = now["status"] == Status.ACTIVE and held["status"] == Status.ACTIVE
-        if not both:
+        if ordered or not both:
             goes_to[united] = GONE
             united = []
         united.append(row)
