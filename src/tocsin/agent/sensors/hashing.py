@@ -9,7 +9,9 @@ from tocsin.media.limited import Limited, LimitedError, Limits
 from tocsin.media.options import Options
 from tocsin.model import Fingerprints, NotScanned
 
-_WARM_S, _PATIENCE_S = 60.0, 0.2
+_WARM_S = 60.0
+_PATIENCE_S = 0.7
+"""About what starting another worker takes."""
 _NO_WORKER = "The process that decodes pictures could not be started."
 
 
