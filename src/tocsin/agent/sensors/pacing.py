@@ -11,7 +11,7 @@ from collections.abc import Callable
 import psutil
 
 SHARE = 0.09
-"""Share of one core that the sweep may use, its workers included; asking about what it finds takes another hundredth."""
+"""Share of one core that the sweep may use, its workers included; asking about what it finds takes a hundredth more."""
 _IDLE_CLASS = 3 << 13
 _SYSCALLS = {"x86_64": 251, "aarch64": 30, "i686": 289, "armv7l": 314, "riscv64": 30, "ppc64le": 273, "s390x": 282}
 _LOOK_EVERY_S = 5.0
