@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hash": ("tocsin.cli.hash", "Hash files, pictures and videos."),
     "lists": ("tocsin.cli.lists", "Build and keep lists of known media."),
     "match": ("tocsin.cli.match", "Compare files and folders with hash lists."),
+    "gateway": ("tocsin.cli.gateway", "Serve lookups, messages and live streams to internet services."),
     "evidence": ("tocsin.cli.evidence", "Open and verify sealed evidence."),
     "audit": ("tocsin.cli.audit", "Verify and export the audit log."),
     "bench": ("tocsin.cli.bench", "Run the measurements of docs/benchmarks.md."),

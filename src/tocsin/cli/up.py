@@ -11,7 +11,7 @@ import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -24,6 +24,27 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_S = 75
 """Longer than several heartbeats, so that a device's connection lives on."""
+
+
+class Served(Protocol):
+    """What any server of ours is told of where it listens."""
+
+    @property
+    def host(self) -> str:
+        """The address."""
+
+    @property
+    def port(self) -> int:
+        """The port; 0 for any that is free."""
+
+    @property
+    def tls_cert(self) -> Path | None:
+        """The certificate chain."""
+
+    @property
+    def tls_key(self) -> Path | None:
+        """Its private key."""
+
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _EXAMPLE = "Example:  tocsin up --data /srv/tocsin --host 0.0.0.0 --tls-cert hub.crt --tls-key hub.key"
@@ -106,7 +127,7 @@ def _key_of(path: Path | None) -> str:
         raise Failure(f"The key of the lists in {path} cannot be read: {reason}.") from error
 
 
-def check(settings: "HubSettings") -> None:
+def check(settings: Served) -> None:
     """Refuse what would be unsafe or cannot work, before anything is touched. Raises Failure."""
     if (settings.tls_cert is None) != (settings.tls_key is None):
         raise Failure("TLS needs both --tls-cert and --tls-key.")
@@ -122,7 +143,7 @@ def check(settings: "HubSettings") -> None:
             raise Failure(f"The certificate or its key cannot be used: {error.strerror or error}.") from error
     elif not is_loopback(settings.host):
         raise Failure(
-            f"Listening on {settings.host} without TLS would send sessions in the clear; give --tls-cert and "
+            f"Listening on {settings.host} without TLS would send sessions and keys in the clear; give --tls-cert and "
             "--tls-key, or listen on 127.0.0.1 behind a proxy that has TLS."
         )
 
@@ -187,7 +208,7 @@ def compose(settings: "HubSettings") -> "FastAPI":
     return app
 
 
-def listening(settings: "HubSettings") -> socket.socket:
+def listening(settings: Served) -> socket.socket:
     """Return a socket that listens. Raises Failure when the address cannot be had."""
     try:
         family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
@@ -205,11 +226,11 @@ def listening(settings: "HubSettings") -> socket.socket:
     return listener
 
 
-def address_of(settings: "HubSettings", listener: socket.socket) -> str:
+def address_of(settings: Served, listener: socket.socket) -> str:
     """Return the address a browser on this machine would use."""
     port = listener.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"{'https' if settings.tls else 'http'}://{host}:{port}"
+    return f"{'https' if settings.tls_cert else 'http'}://{host}:{port}"
 
 
 def _server(config: Any, address: str) -> Any:

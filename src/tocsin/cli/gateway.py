@@ -1,0 +1,256 @@
+"""``tocsin gateway``: the API for internet services, and the keys that open it."""
+
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tocsin.cli.speaking import Failure, line
+
+if TYPE_CHECKING:
+    from tocsin.gateway.gateway import Gateway
+    from tocsin.gateway.settings import Settings
+    from tocsin.gateway.store import Store
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_EXAMPLE = "Example:  tocsin gateway --list lists/known --fetch-from media.example.org"
+_DATA = click.option(
+    "--data",
+    type=_FOLDER,
+    default=lambda: Path.home() / ".local" / "share" / "tocsin" / "gateway",
+    show_default="~/.local/share/tocsin/gateway",
+    help="Folder for banks, keys, the log of calls and the enrolment.",
+)
+
+_OF_GROUP = click.option(
+    "--data", type=_FOLDER, default=lambda: click.get_current_context().find_object(Path), help="The gateway's folder."
+)
+
+
+@click.group(invoke_without_command=True, epilog=_EXAMPLE)
+@_DATA
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on. Others need TLS and keys.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8421, show_default=True, help="Port to listen on.")
+@click.option(
+    "--list", "lists", type=_FOLDER, multiple=True, metavar="DIR", help="A hash list to match against; may be repeated."
+)
+@click.option("--list-key", type=_FILE, metavar="FILE", help="File with the key of lists encrypted at rest.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that look up.")
+@click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM).")
+@click.option("--tls-key", type=_FILE, help="The certificate's private key (PEM).")
+@click.option("--cluster", default="", metavar="ADDRESS", help="Serve on a Ray cluster (auto: start one here).")
+@click.option(
+    "--fetch-from",
+    "fetch_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="A host content may be fetched from; *.example.org for all under a name, * for every public one.",
+)
+@click.option("--allow-private", is_flag=True, help="Also fetch from private addresses, for one's own network.")
+@click.option(
+    "--max-mib", type=click.IntRange(1, 4096), default=100, show_default=True, help="Largest upload or fetched file."
+)
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Serve lookups, banks, messages and live streams to internet services."""
+    from tocsin.gateway.settings import Settings
+
+    ctx.obj = options["data"].expanduser().resolve()
+    if ctx.invoked_subcommand is not None:
+        return
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = Settings(
+        data=ctx.obj,
+        host=options["host"],
+        port=options["port"],
+        lists=tuple(folder.expanduser().resolve() for folder in options["lists"]),
+        list_key=_text_of(options["list_key"]),
+        workers=options["workers"],
+        tls_cert=options["tls_cert"],
+        tls_key=options["tls_key"],
+        cluster=options["cluster"],
+        fetch_hosts=tuple(options["fetch_hosts"]),
+        allow_private=options["allow_private"],
+        max_bytes=options["max_mib"] << 20,
+    )
+    with sentences():
+        check(settings)
+        serve(settings)
+
+
+@command.group(epilog="Example:  tocsin gateway key new coop --scope lookup,curate --rate 100")
+def key() -> None:
+    """Make, list and revoke the keys that callers send."""
+
+
+@key.command(epilog="Example:  tocsin gateway key new coop --scope lookup,curate --rate 100")
+@_OF_GROUP
+@click.argument("name")
+@click.option("--scope", "scopes", required=True, help="What it is good for, joined by commas.")
+@click.option("--rate", type=float, default=0.0, show_default=True, help="Calls a second; 0 is without bound.")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
+def new(data: Path, name: str, scopes: str, rate: float, as_json: bool) -> None:
+    """Make a key and print it, this once."""
+    from tocsin.gateway.access import new_key
+    from tocsin.model import SystemClock
+
+    with sentences(), opened(data) as store:
+        made = new_key(store, SystemClock(), name, [one for one in scopes.replace(" ", "").split(",") if one], rate)
+    if as_json:
+        line({"name": name, "key": made})
+        return
+    click.echo(f"{made}\nThis is shown once. Send it as “Authorization: Bearer …”, or begin paths with /k/… .")
+
+
+@key.command(name="list", epilog="Example:  tocsin gateway key list")
+@_OF_GROUP
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
+def list_(data: Path, as_json: bool) -> None:
+    """List the keys, never their texts."""
+    from tocsin.gateway.access import list_keys
+
+    with sentences(), opened(data) as store:
+        for row in list_keys(store):
+            state = "revoked" if row.revoked_at else "good"
+            if as_json:
+                line({"name": row.name, "scopes": row.scopes, "rate": row.rate, "state": state})
+            else:
+                rate = f"{row.rate:g}/s" if row.rate else "no bound"
+                click.echo(f"{row.name:24} {state:8} {rate:10} {', '.join(row.scopes)}")
+
+
+@key.command(epilog="Example:  tocsin gateway key revoke coop")
+@_OF_GROUP
+@click.argument("name")
+def revoke(data: Path, name: str) -> None:
+    """Revoke a key, for good; a running gateway knows within a second."""
+    from tocsin.gateway.access import revoke_key
+    from tocsin.model import SystemClock
+
+    with sentences(), opened(data) as store:
+        revoke_key(store, SystemClock(), name)
+    click.echo(f"The key {name} is revoked.")
+
+
+def check(settings: "Settings") -> None:
+    """Refuse what would be unsafe or cannot work, before anything is touched. Raises Failure."""
+    from tocsin.cli.up import check as check_tls
+
+    check_tls(settings)
+
+
+def serve(settings: "Settings") -> None:
+    """Run until Ctrl-C or a termination signal; say where."""
+    import uvicorn
+
+    from tocsin.cli.up import KEEP_ALIVE_S, address_of, listening
+    from tocsin.gateway.app import create_app
+    from tocsin.gateway.gateway import Gateway
+
+    with alone(settings.data), listening(settings) as listener:
+        gateway = Gateway.open(settings)
+        _first_key(gateway)
+        config = uvicorn.Config(
+            create_app(gateway),
+            http="httptools",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=5,
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
+        )
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        with contextlib.suppress(KeyboardInterrupt):
+            _server(config, gateway, address_of(settings, listener)).run(sockets=[listener])
+    click.echo("The gateway has stopped.")
+
+
+def _first_key(gateway: "Gateway") -> None:
+    """Make a key and print it where others than this machine can call and there is none yet."""
+    from tocsin.gateway.access import list_keys, new_key
+
+    if not gateway.settings.loopback and not list_keys(gateway.store):
+        made = new_key(gateway.store, gateway.clock, "first", ["admin"])
+        click.echo(f"No key was there, so one was made, good for everything; it is shown this once:\n{made}")
+
+
+@contextlib.contextmanager
+def alone(data: Path) -> Iterator[None]:
+    """Keep a second gateway off the same data folder. Raises Failure."""
+    from tocsin.gateway.gateway import private_folder
+    from tocsin.placement.platform import take_lock
+
+    private_folder(data)
+    lock = take_lock(data / "gateway.lock")
+    if lock is None:
+        raise Failure(f"A gateway runs on {data} already; stop it first, or choose another --data.")
+    try:
+        yield
+    finally:
+        lock.close()
+
+
+def _server(config: Any, gateway: "Gateway", address: str) -> Any:
+    """Return a server that says where it is once it answers."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                say_where(gateway, address)
+
+    return Server(config)
+
+
+def say_where(gateway: "Gateway", address: str) -> None:
+    """Print the address, and what a person should know before anybody calls."""
+    click.echo(f"The gateway is up at {address}")
+    if gateway.access.is_open:
+        click.echo("No key was ever made: whoever reaches this machine's loopback may call it.")
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def opened(data: Path) -> Iterator["Store"]:
+    """Open a gateway's store, whether or not the gateway runs. Raises StoreError."""
+    from tocsin.gateway.gateway import private_folder
+    from tocsin.gateway.store import Store
+
+    data = data.expanduser().resolve()
+    private_folder(data)
+    store = Store.open(data / "gateway.db")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _text_of(path: Path | None) -> str:
+    if path is None:
+        return ""
+    from tocsin.cli.speaking import read_text
+
+    return read_text(path, 100_000).strip()
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """Turn the errors a person can do something about into one sentence and exit code 2."""
+    try:
+        yield
+    except click.ClickException:
+        raise
+    except (RuntimeError, ValueError, OSError) as error:
+        if type(error).__module__.startswith("tocsin.") or isinstance(error, OSError):
+            raise Failure(error) from error
+        raise

@@ -1,0 +1,81 @@
+"""The gateway as a web application."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tocsin.gateway.api import ROUTERS
+from tocsin.gateway.front import Front
+from tocsin.gateway.gateway import Gateway
+from tocsin.gateway.refusals import Refused
+from tocsin.gateway.services import SERVICES
+from tocsin.gateway.store import StoreError
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(gateway: Gateway) -> FastAPI:
+    """Return the application of an opened gateway; its services run while its lifespan does, and it is closed then."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as running:
+            running.callback(gateway.close)
+            for service in SERVICES if gateway.core else ():
+                await running.enter_async_context(service(gateway))
+            yield
+
+    app = FastAPI(
+        title="Tocsin gateway",
+        version=version("tocsin"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.gateway = gateway
+    app.add_middleware(Front, max_bytes=gateway.settings.max_bytes)
+    _answer_errors(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Answer every error with ``{"message": sentence}``, as HMA's clients expect."""
+
+    async def refused(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Refused)
+        return JSONResponse(error.as_dict(), error.status, error.headers)
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or "body"
+        return JSONResponse({"message": f"The field {where[:60]} is missing or out of bounds."}, 422)
+
+    async def http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return JSONResponse({"message": str(error.detail).rstrip(".") + "."}, error.status_code, error.headers)
+
+    async def unavailable(_: Request, error: Exception) -> JSONResponse:
+        _log.error("The store is not available: %s", error)
+        return JSONResponse({"message": str(error)}, 503, {"Retry-After": "5"})
+
+    async def unexpected(_: Request, __: Exception) -> JSONResponse:
+        return JSONResponse(
+            {"message": "The gateway met an error of its own; it is in the gateway's log. Try again."}, 500
+        )
+
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(StoreError, unavailable)
+    app.add_exception_handler(Exception, unexpected)

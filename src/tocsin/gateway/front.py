@@ -1,0 +1,95 @@
+"""The door: what every call passes before its route. Paths are put in order, keys taken out of them, bodies bounded."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from tocsin.gateway.access import KEY_OF_PATH
+from tocsin.gateway.refusals import Refused
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MOST_JSON: Final = 16 << 20
+"""Largest body that is not an upload."""
+_SLASHES = re.compile(r"/{2,}")
+
+
+class Front:
+    """Wraps the application: ``//h/hash`` is ``/h/hash``, ``/k/KEY/h/hash`` too, and no body is without end."""
+
+    def __init__(self, app: App, max_bytes: int) -> None:
+        self._app, self._max = app, max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a call on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        if "//" in path or path.startswith("/k/"):
+            put_in_order(scope)
+        try:
+            counted = _Counted(receive, _most(scope, self._max))
+            await self._app(scope, counted if counted.most else receive, send)
+        except Refused as refused:
+            await refuse(refused, send)
+
+
+class _Counted:
+    """A body that ends with a refusal when it is larger than it may be."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self.most, self._seen = receive, most, 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._seen += len(message.get("body", b""))
+            if self._seen > self.most:
+                raise too_large(self.most)
+        return message
+
+
+def put_in_order(scope: Scope) -> None:
+    """Join slashes that repeat, and take the key out of ``/k/KEY/…``."""
+    path = _SLASHES.sub("/", scope["path"])
+    if path.startswith("/k/"):
+        key, _, rest = path[3:].partition("/")
+        scope[KEY_OF_PATH] = key
+        path = "/" + rest
+    scope["path"] = path
+    scope["raw_path"] = path.encode("utf-8", "surrogateescape")
+
+
+def too_large(most: int) -> Refused:
+    """Return the refusal of a body over its bound."""
+    return Refused(413, f"The body is larger than {most:,} bytes.")
+
+
+async def refuse(refused: Refused, send: Send) -> None:
+    """Answer a refusal that happened outside of any route."""
+    body = json.dumps(refused.as_dict()).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in refused.headers.items()]
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _most(scope: Scope, upload: int) -> int:
+    """Return how large a call's body may be, refusing one at once that says it is larger; 0 for one without a body."""
+    most, length = MOST_JSON, b""
+    for name, value in scope["headers"]:
+        if name == b"content-type" and value[:10].lower() == b"multipart/":
+            most = upload + (1 << 20)
+        elif name == b"content-length":
+            length = value
+        elif name == b"transfer-encoding":
+            length = length or b"-"
+    if length.isdigit() and int(length) > most:
+        raise too_large(most)
+    return most if length not in (b"", b"0") else 0

@@ -1,0 +1,13 @@
+"""What runs while the gateway's core runs, listed by hand: each is entered at the start and left at the end."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tocsin.gateway.gateway import Gateway
+
+Service = Callable[["Gateway"], AbstractAsyncContextManager[None]]
+
+SERVICES: tuple[Service, ...] = ()
+"""In the order in which they start; they end in the opposite order."""

@@ -1,0 +1,74 @@
+"""What the gateway is started with. Banks, keys and exchanges are kept in its store and change while it runs."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tocsin.model import Clock, SystemClock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this gateway runs.
+
+    ``lists`` are hash lists made elsewhere, used as banks that nobody can change here; ``list_key`` opens encrypted
+    ones. ``workers`` processes answer lookups. ``fetch_hosts`` names the hosts from which content may be fetched
+    (``*`` any public one, ``*.example.org`` those under a name); ``allow_private`` also allows private addresses, for
+    a store of pictures inside one's own network and for tests. ``max_bytes`` bounds an upload and a fetched file.
+    ``cluster`` is the address of a Ray cluster.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8421
+    lists: tuple[Path, ...] = ()
+    list_key: str = field(default="", repr=False)
+    workers: int = 1
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    cluster: str = ""
+    fetch_hosts: tuple[str, ...] = ()
+    allow_private: bool = False
+    max_bytes: int = 100 << 20
+    decoders: int = 2
+    clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def banks(self) -> Path:
+        """Where the gateway's own banks lie, each a folder that is a hash list."""
+        return self.data / "banks"
+
+    @property
+    def keys(self) -> Path:
+        """Where the gateway's own signing keys lie."""
+        return self.data / "keys"
+
+    @property
+    def audit(self) -> Path:
+        """Where the log of calls and changes is kept."""
+        return self.data / "audit"
+
+    @property
+    def placement(self) -> Path:
+        """Where the enrolment at a hub is kept: journal, order, sealed evidence on its way."""
+        return self.data / "placement"
+
+    @property
+    def core_socket(self) -> Path:
+        """Where the core process listens when there are several workers."""
+        return self.data / "core.sock"
+
+    @property
+    def tls(self) -> bool:
+        """Whether this process itself serves TLS."""
+        return self.tls_cert is not None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the gateway."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
