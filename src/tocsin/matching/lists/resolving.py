@@ -48,9 +48,9 @@ def resolve(rows: npt.NDArray[Any], ordered: bool = False) -> Resolved:
     goes_to[status != Status.ACTIVE] = GONE
     high = np.ascontiguousarray(rows["key"][:, 0])
     order = np.argsort(high, kind="stable")
-    ordered = high[order]
-    repeated = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
-    del high, ordered
+    sorted_high = high[order]
+    repeated = np.flatnonzero(sorted_high[1:] == sorted_high[:-1]) + 1
+    del high, sorted_high
     if not repeated.size:
         return Resolved(status, goes_to, 0)
     merged = 0
