@@ -4,22 +4,20 @@ Words from the screen live in memory only: a bounded ring of lines for each thre
 is written to disk is sealed; what the hub can read has no words in it.
 """
 
-import hashlib
 import io
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from PIL import Image
 
 from tocsin.agent.health import HealthMeter
-from tocsin.agent.media_evidence import journal_matches, picture_of, sealed_media
-from tocsin.evidence.sealing import Sealed, SealingError, seal
+from tocsin.agent.media_evidence import picture_of
 from tocsin.model import (
     Clock,
     Detector,
-    EntryKind,
     Finding,
     MediaSeen,
     Observation,
@@ -28,12 +26,12 @@ from tocsin.model import (
     Rect,
     StateSeen,
     TextSeen,
-    Verdict,
     utc_text,
 )
-from tocsin.orders import Permission, evidence_kinds, is_privileged, judge
+from tocsin.orders import is_privileged, judge
 from tocsin.placement.blobs import Blobs
 from tocsin.placement.journal import Journal
+from tocsin.placement.recording import Recorder
 from tocsin.placement.standing import Standing
 from tocsin.text.speakers import Layout
 
@@ -42,8 +40,6 @@ Pixels = Callable[[Rect], bytes | None]
 
 _CONTEXT_LINES = 60
 _THREADS = 64
-_WARN_EVERY_NS = 10_000_000_000
-_SLOWEST_MS = 3_600_000.0
 
 
 class Loop:
@@ -61,11 +57,10 @@ class Loop:
         *,
         pixels: Pixels | None = None,
     ) -> None:
-        self._standing, self._detectors, self._journal, self._blobs = standing, detectors, journal, blobs
-        self._health, self._clock, self._salt, self.pixels = health, clock, salt, pixels
+        self._standing, self._detectors, self._health, self._clock = standing, detectors, health, clock
+        self._recorder, self.pixels = Recorder(standing, journal, blobs, clock, salt), pixels
         self._rings: OrderedDict[str, deque[dict[str, Any]]] = OrderedDict()
         self._layouts: dict[str, Layout] = {}
-        self._warned: dict[str, tuple[int, int]] = {}
         self.collecting = threading.Event()
         self.pictures = True
 
@@ -92,7 +87,17 @@ class Loop:
                 examined = self._clock.monotonic_ns()
                 verdicts = judge(finding, order, now, self._health.recent_coverage)
                 if verdicts:
-                    self._record(finding, verdicts, seen, permission, begun, examined)
+                    self._recorder.record(
+                        finding,
+                        verdicts,
+                        seen,
+                        permission,
+                        context=self._rings.get(finding.thread or seen.thread, ()),
+                        pictures=partial(self._pictures, seen),
+                        begun=begun,
+                        examined=examined,
+                    )
+                    self._health.count("finding")
                     recorded.append(finding)
         return recorded
 
@@ -108,14 +113,7 @@ class Loop:
 
     def warn(self, what: str, observation: str = "") -> None:
         """Record a warning; the same one at most every ten seconds, with how often it happened."""
-        mono = self._clock.monotonic_ns()
-        count, last = self._warned.get(what, (0, -_WARN_EVERY_NS))
-        if mono - last < _WARN_EVERY_NS:
-            self._warned[what] = (count + 1, last)
-            return
-        self._warned[what] = (0, mono)
-        body: dict[str, Any] = {"what": what[:120], "count": count + 1}
-        self._journal.append(EntryKind.WARNING, body | ({"observation": observation[:64]} if observation else {}))
+        self._recorder.warn(what, observation)
 
     def _examine(self, detector: Detector, seen: Observation) -> Iterable[Finding]:
         try:
@@ -123,98 +121,6 @@ class Loop:
         except Exception as problem:
             self.warn(f"detector-failed {detector.name} {detector.version} {type(problem).__name__}", seen.id)
             return []
-
-    def _record(
-        self,
-        finding: Finding,
-        verdicts: tuple[Verdict, ...],
-        seen: Observation,
-        permission: Permission,
-        begun: int,
-        examined: int,
-    ) -> None:
-        kinds = evidence_kinds(self._standing.signed.order, verdicts)
-        evidence = self._seal(finding, verdicts, seen, kinds)
-        sealed_at = self._clock.monotonic_ns()
-        stages = {
-            "read_ms": _ms(begun - seen.seen_ns) if seen.seen_ns else 0.0,
-            "detect_ms": _ms(examined - begun),
-            "seal_ms": _ms(sealed_at - examined),
-        }
-        body = finding_body(finding, verdicts, permission, self._thread(finding.thread or seen.thread)) | {
-            "observed_at": utc_text(seen.at),
-            "evidence": evidence,
-            "stages": stages,
-        }
-        if self._journal.append(EntryKind.FINDING, body) is None and evidence is not None:
-            self._journal.refuse("disk-full", {"evidence": 1}, evidence["size"])
-            self._blobs.drop(evidence["digest"])
-        self._health.count("finding")
-
-    def _seal(
-        self, finding: Finding, verdicts: tuple[Verdict, ...], seen: Observation, kinds: frozenset[str]
-    ) -> dict[str, Any] | None:
-        """Seal what the clauses allow and put it on disk; what cannot be kept is counted for the gap entry."""
-        if not kinds:
-            return None
-        pictures = self._pictures(seen) if "picture" in kinds else []
-        order = self._standing.signed
-        document = self._document(finding, verdicts, seen, words="text" in kinds)
-        try:
-            sealed = seal(document, pictures, order.order.recipient_keys)
-        except SealingError:
-            if not pictures:
-                raise
-            self.warn("picture-not-sealed", seen.id)
-            pictures = []
-            sealed = seal(document, (), order.order.recipient_keys)
-        held = sorted((kinds & {"text"}) | ({"picture"} if pictures else set()))
-        return {"digest": sealed.digest, "size": sealed.size, "kinds": held} if self._keep(sealed) else None
-
-    def _keep(self, sealed: Sealed) -> bool:
-        try:
-            self._blobs.put(sealed)
-        except OSError as problem:
-            self._journal.refuse("disk-full" if problem.errno else "overflow", {"evidence": 1}, sealed.size)
-            return False
-        return True
-
-    def _document(
-        self, finding: Finding, verdicts: tuple[Verdict, ...], seen: Observation, *, words: bool
-    ) -> dict[str, Any]:
-        order = self._standing.signed
-        document: dict[str, Any] = {
-            "finding": finding.id,
-            "order": order.digest,
-            "device": self._journal.device,
-            "at": utc_text(finding.at),
-            "category": str(finding.category),
-            "severity": finding.severity,
-            "confidence": finding.confidence,
-            "signals": [_signal(s) for s in finding.signals],
-            "clauses": [_clause(v, order.order.clause(v.clause)) for v in verdicts],
-        }
-        if words:
-            speakers = {quote.text: str(quote.speaker) for quote in finding.quotes}
-            ring = self._rings.get(finding.thread or seen.thread, ())
-            document |= {
-                "app": finding.app or seen.app,
-                "title": finding.title or seen.title,
-                "why": finding.why,
-                "quotes": [
-                    {
-                        "text": quote.text,
-                        "speaker": str(quote.speaker),
-                        "at": utc_text(quote.at) if quote.at else None,
-                        "spans": [list(span) for span in quote.spans],
-                    }
-                    for quote in finding.quotes
-                ],
-                "context": [line | {"speaker": speakers.get(line["text"], line["speaker"])} for line in ring],
-            }
-        if isinstance(seen.body, MediaSeen):
-            document["media"] = sealed_media(finding, seen.body, words=words)
-        return document
 
     def _pictures(self, seen: Observation) -> list[bytes]:
         """Return the changed region as a picture, unless pictures are shed; failures are warnings."""
@@ -246,42 +152,6 @@ class Loop:
             {"text": line.text, "speaker": str(speaker), "at": at}
             for line, speaker in zip(seen.body.lines, speakers, strict=True)
         )
-
-    def _thread(self, thread: str) -> str:
-        return hashlib.sha256(f"{self._salt}:{thread}".encode()).hexdigest()[:16] if thread else ""
-
-
-def finding_body(
-    finding: Finding, verdicts: tuple[Verdict, ...], permission: Permission, thread: str
-) -> dict[str, Any]:
-    """Return what the hub may read of a finding: no words, no titles, no names of programs."""
-    allowed = permission.signals
-    return {
-        "id": finding.id,
-        "detector": finding.detector,
-        "version": finding.version,
-        "category": str(finding.category),
-        "severity": finding.severity,
-        "confidence": round(finding.confidence, 4),
-        "signals": [_signal(s) for s in finding.signals if allowed is None or s.name in allowed],
-        "not_seen": list(finding.not_seen),
-        "benign": list(finding.benign),
-        "verdicts": [
-            {
-                "rule": v.rule,
-                "clause": v.clause,
-                "condition": v.condition,
-                "status": str(v.status),
-                "coverage": round(v.coverage, 4),
-                "method": v.method,
-                "exceptions": len(v.exceptions),
-            }
-            for v in verdicts
-        ],
-        "thread": thread,
-        "refines": finding.refines,
-        **({"matches": journal_matches(finding)} if finding.matches else {}),
-    }
 
 
 def state_body(seen: StateSeen) -> dict[str, Any]:
@@ -318,16 +188,3 @@ def _png(seen: PictureSeen) -> bytes:
     out = io.BytesIO()
     Image.frombytes("RGB", (seen.width, seen.height), seen.rgb).save(out, "PNG", compress_level=3)
     return out.getvalue()
-
-
-def _signal(signal: Any) -> dict[str, Any]:
-    return {"name": signal.name, "direction": str(signal.direction), "confidence": round(signal.confidence, 4)}
-
-
-def _clause(verdict: Verdict, clause: Any) -> dict[str, Any]:
-    text = clause.text if clause is not None else ""
-    return {"number": verdict.clause, "text": text, "exceptions": list(verdict.exceptions)}
-
-
-def _ms(ns: int) -> float:
-    return round(min(_SLOWEST_MS, max(0.0, ns / 1e6)), 2)

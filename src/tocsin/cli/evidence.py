@@ -26,9 +26,7 @@ def command() -> None:
 @command.command("open", epilog="Example:  tocsin evidence open 3fa1.age --key officer.key --out exhibit")
 @click.argument("file", type=FILE)
 @click.option("--key", "key_file", type=FILE, required=True, help="An age key file, protected by a passphrase or not.")
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write all that it holds here."
-)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write all that it holds here.")
 @click.option("--json", "as_json", is_flag=True, help="The document as JSON on stdout.")
 def open_(file: Path, key_file: Path, out: Path | None, as_json: bool) -> None:
     """Open sealed evidence with a key and show its words; pictures and files are written only with --out."""
