@@ -235,6 +235,7 @@ class Agent:
         elif not self._collecting.running:
             self.journal.append(EntryKind.ORDER, {"state": "in-force", "digest": self._standing.signed.digest})
             self._collecting.start(self._media.open() if media else None)
+            self._memory.relieve()  # loading the reader leaves thirty megabytes behind
         elif self._collecting.looks_at_media != media:  # a clause has begun or ended: opened anew at the next look
             self._collecting.stop()
 
