@@ -176,7 +176,8 @@ def _result(path: str, prints: "Fingerprints", answer: "Answer") -> dict[str, An
 
 def _match(match: "Match") -> dict[str, Any]:
     first = {"list": match.list, "entry": match.entry, "by": match.by, "distance": match.distance}
-    return first | {name: value for name, value in asdict(match).items() if value not in ("", None, False)} | first
+    rest = {name: value for name, value in asdict(match).items() if name != "key" and value not in ("", None, False)}
+    return first | rest | first
 
 
 class _Shown:

@@ -101,7 +101,9 @@ def _plain(match: Match) -> Match:
 
 
 def _as_dict(match: Match) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(match).items()}
+    told = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(match).items()}
+    del told["key"]
+    return told
 
 
 def _write_down(hub: Hub, asker: Asker, matches: Sequence[Match]) -> None:

@@ -254,6 +254,7 @@ class _Question:
                 category=record.category or record.classification,
                 source=record.source or terms.source,
                 negative=terms.negative,
+                key=self._view.parts[place.part].key_name(place.row),
                 **more,  # type: ignore[arg-type]
             )
 

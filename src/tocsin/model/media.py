@@ -79,7 +79,8 @@ class Match:
     crop-tolerant signal, weaker than all others). ``distance`` is 0 for digests, bits for PDQ. ``scheme`` and
     ``category`` are the list's own, never mapped; ``severity`` is what the list's owner says of them. A match on a
     ``negative`` list (known good) silences. ``shares`` are the parts (0 to 1) of a video's frames found, of the
-    one seen and of the one listed.
+    one seen and of the one listed. ``key`` (16 hex digits) tells the entry apart from all others of its list, and stays
+    the same when the list is built anew; it never leaves this machine.
     """
 
     list: str
@@ -94,6 +95,7 @@ class Match:
     turn: int = 0
     stripped: bool = False
     shares: tuple[float, float] | None = None
+    key: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
