@@ -47,16 +47,17 @@ def isolate() -> list[str]:
     return _try("network", lambda: _check(_libc().unshare(spaces)))
 
 
-def confine(memory: int) -> list[str]:
+def confine(memory: int, descriptors: int = 16) -> list[str]:
     """Give up all other rights, for good. Return what this system did not let us give up.
 
-    ``memory`` is how many bytes may be mapped beyond those mapped now. Threads remain (libheif needs one), so it is the
+    ``memory`` is how many bytes may be mapped beyond those mapped now, ``descriptors`` how many files may be open (they
+    come from the owner: none can be opened). Threads remain (libheif needs one), so it is the
     filter of system calls that refuses new processes: the limit on processes counts threads too.
     """
     missing = _try("user", _become_nobody)
     missing += _try("memory", lambda: _limit(resource.RLIMIT_AS, _mapped() + memory))
     missing += _try("files", lambda: _limit(resource.RLIMIT_FSIZE, 0))
-    missing += _try("descriptors", lambda: _limit(resource.RLIMIT_NOFILE, 16))
+    missing += _try("descriptors", lambda: _limit(resource.RLIMIT_NOFILE, descriptors))
     missing += _try("core", lambda: _limit(resource.RLIMIT_CORE, 0))
     if not LINUX:
         return [*missing, "privileges", "landlock", "system-calls"]
