@@ -26,6 +26,17 @@ def test_no_clause_no_verdict(order, now, finding):
     assert orders.judge(finding(), order, order.begins - timedelta(seconds=1)) == ()
 
 
+def test_help_for_a_person_goes_only_under_a_clause_that_names_its_signal(order, now, finding):
+    open_to_all = orders.Clause("8", "custom", "words", detectors=("payments",))
+    named = orders.Clause("9", "custom", "words", detectors=("payments",), signals=("payer-pressed",))
+    found = finding("payments", Category.SUPPORT, ("payer-pressed",))
+    assert orders.judge(found, replace(order, clauses=(open_to_all,)), now) == ()
+    [verdict] = orders.judge(found, replace(order, clauses=(open_to_all, named)), now)
+    assert verdict.clause == "9"
+    suspect = finding("payments", Category.PAYMENT, ("small-remittances", "rising-faster"))
+    assert [v.clause for v in orders.judge(suspect, replace(order, clauses=(open_to_all, named)), now)] == ["8"]
+
+
 def test_an_expired_clause_gives_no_verdict(order, now, finding):
     expired = replace(order, clauses=(replace(order.clauses[1], ends=now),))
     assert orders.judge(finding(), expired, now) == ()

@@ -28,7 +28,7 @@ def test_an_order_is_read_with_its_words_untouched(order, keys):
         ("id: T-1\n", "", 1, "has no id"),
         ("id: T-1", "id: ' '", 2, "has no id"),
         ("id: T-1", "id: [a]", 2, "must be text"),
-        ("kind: court-order", "kind: wish", 3, "court-order or school-policy"),
+        ("kind: court-order", "kind: wish", 3, "court-order or school-policy or platform-policy"),
         ("court: A court\n", "", 1, "has no court"),
         ("  complaints: 01632 960 001\n", "", 7, "has no complaints"),
         ("title: An order for tests", "title: EXAMPLE of an order", 4, "example: true"),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tocsin.orders import Order, SignedOrder
 
 FILE = click.Path(path_type=Path, dir_okay=False)
-TEMPLATES = ("uk-shpo", "us-supervised-release", "school-aup")
+TEMPLATES = ("uk-shpo", "us-supervised-release", "school-aup", "platform-policy")
 _MAX_FILE = 1024 * 1024
 
 

@@ -97,6 +97,7 @@ _CATEGORY_TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "sextortion-signal": "Pressure for pictures or money: for review",
         "live-stream-concern": "Live video: for review",
         "payment-indicator": "Payment pattern: for review",
+        "support-indicator": "Somebody may need support: for review",
         "condition-observation": "A condition of the order: for review",
     }
 )

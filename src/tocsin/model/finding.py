@@ -20,6 +20,7 @@ class Category(StrEnum):
     SEXTORTION = "sextortion-signal"
     LIVE_STREAM = "live-stream-concern"
     PAYMENT = "payment-indicator"
+    SUPPORT = "support-indicator"
     CONDITION = "condition-observation"
 
 
@@ -32,6 +33,7 @@ CATEGORIES: Mapping[str, str] = MappingProxyType(
         Category.SEXTORTION: "pressure or threat for pictures or money",
         Category.LIVE_STREAM: "live video, concern",
         Category.PAYMENT: "payment indicator",
+        Category.SUPPORT: "somebody may need support",
         Category.CONDITION: "condition of the order",
     }
 )
@@ -65,6 +67,15 @@ SIGNALS: Mapping[str, str] = MappingProxyType(
         "clock-jump": "device clock changed",
         "not-scanned": "something could not be examined",
         "known-hash": "on a hash list",
+        "small-remittances": "frequent small payments to a listed country",
+        "unrelated-parties": "payments between several people without a known tie",
+        "everyday-memo": "memo of everyday help, beside another indicator",
+        "even-amounts-at-night": "even amounts, late at night by the payer's clock",
+        "concealing-purchases": "purchases of anonymising, recording or live-video services",
+        "travel-near-payments": "travel or cash at a listed destination near the payments",
+        "rising-faster": "amounts rise while the time between them shrinks",
+        "indirect-payment": "payment by gift card, virtual asset or processor, or with a handle in the memo",
+        "payer-pressed": "a payer who may be under pressure",
     }
 )
 """Signal names (what the hub may read) and the words a person reads for them."""
@@ -83,6 +94,11 @@ BENIGN: Mapping[str, str] = MappingProxyType(
         "repair": "repair or reinstallation by a vendor",
         "read-error": "the screen was misread",
         "remittance": "ordinary family support",
+        "school-fees": "school fees or help with education",
+        "seasonal-gifts": "gifts at a holiday or feast",
+        "shared-costs": "shared rent, bills or savings circles",
+        "trade": "buying, selling or paying for work",
+        "subscription": "a subscription, game or creator paid for regularly",
     }
 )
 """Codes of benign explanations, shown beside every alert that they fit."""

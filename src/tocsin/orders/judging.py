@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from datetime import datetime
 
-from tocsin.model.finding import Finding
+from tocsin.model.finding import Category, Finding
 from tocsin.model.verdict import Status, Verdict
 from tocsin.orders.conditions import condition_of
 from tocsin.orders.order import CUSTOM, Clause, Order
@@ -37,6 +37,8 @@ def judge(finding: Finding, order: Order, now: datetime, coverage: float = 1.0) 
             continue
         if condition.signals and not signals & condition.signals:
             continue
+        if finding.category is Category.SUPPORT and not condition.signals:
+            continue  # help for a person goes only where the order says so by name, never among other concerns
         verdicts.append(_verdict(order, clause, status, method, coverage))
     return tuple(verdicts)
 

@@ -12,7 +12,7 @@ from tocsin.orders.conditions import EVIDENCE_KINDS, conditions
 from tocsin.orders.document import Node, OrderError, from_yaml
 from tocsin.orders.order import CUSTOM, SCHEMA, Authority, Clause, Device, Order, Privileged, Recipient
 
-KINDS = ("court-order", "school-policy")
+KINDS = ("court-order", "school-policy", "platform-policy")
 ROLES = ("officer", "recovery")
 LEDGERS = ("counts", "content")
 SHORT = 200

@@ -9,7 +9,7 @@ from tocsin import packs
 from tocsin.evidence.sealing import new_identity
 from tocsin.orders.document import OrderError
 
-TEMPLATES = ("uk-shpo", "us-supervised-release", "school-aup")
+TEMPLATES = ("uk-shpo", "us-supervised-release", "school-aup", "platform-policy")
 
 
 def schema() -> dict[str, Any]:
