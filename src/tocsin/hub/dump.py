@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, LargeBinary, Table, func, insert, select, text
 
 from tocsin.hub.store import Store
+from tocsin.hub.store import reports as _reports  # noqa: F401 - its tables are part of the schema
 from tocsin.hub.store.schema import Base, Utc
 
 LEFT_OUT: Final = frozenset({"sessions", "throttles"})

@@ -8,6 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine
 
+from tocsin.hub.store import reports as _reports  # noqa: F401 - its tables are part of the schema
 from tocsin.hub.store.schema import Base
 
 

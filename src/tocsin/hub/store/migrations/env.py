@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from tocsin.hub.store import reports as _reports  # noqa: F401 - its tables are part of the schema
 from tocsin.hub.store.schema import Base
 
 connection = context.config.attributes["connection"]
