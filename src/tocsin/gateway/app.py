@@ -28,6 +28,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as running:
             running.callback(gateway.close)
+            gateway.start()
             for service in SERVICES if gateway.core else ():
                 await running.enter_async_context(service(gateway))
             yield

@@ -8,6 +8,8 @@ from pathlib import Path
 from fastapi import Request
 
 from tocsin.gateway.access import Access, Pace
+from tocsin.gateway.enrolment import Enrolment
+from tocsin.gateway.road import Road
 from tocsin.gateway.settings import Settings
 from tocsin.gateway.store import Store
 from tocsin.model import Clock
@@ -25,6 +27,7 @@ class Gateway:
     store: Store
     pace: Pace
     access: Access
+    road: Road
     started: datetime
     core: bool = True
 
@@ -44,14 +47,26 @@ class Gateway:
             store=store,
             pace=pace,
             access=Access(store, pace, open_without_keys=settings.loopback),
+            road=Road(settings.clock, _enrolment(settings) if core else None),
             started=settings.clock.now(),
             core=core,
         )
 
+    def start(self) -> None:
+        """Begin what goes on by itself: sending what is recorded."""
+        if self.road.enrolment is not None:
+            self.road.enrolment.start()
+
     def close(self) -> None:
         """Finish what waits to be written and let go of everything."""
+        if self.road.enrolment is not None:
+            self.road.enrolment.close()
         self.store.close()
         self.pace.close()
+
+
+def _enrolment(settings: Settings) -> Enrolment | None:
+    return Enrolment(settings.placement, settings.clock) if Enrolment.there(settings.placement) else None
 
 
 async def of_request(request: Request) -> Gateway:

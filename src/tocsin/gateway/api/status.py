@@ -1,6 +1,6 @@
 """Whether the gateway lives, and what it can be asked."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
 
@@ -22,6 +22,8 @@ async def live() -> str:
 
 
 @router.get("/site-map")
-async def site_map(request: Request) -> list[str]:
+async def site_map() -> list[str]:
     """Return every path there is."""
-    return sorted({route.path for route in request.app.routes if isinstance(route, APIRoute)})
+    from tocsin.gateway.api import ROUTERS
+
+    return sorted({route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)})
