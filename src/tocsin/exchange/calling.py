@@ -1,0 +1,158 @@
+"""Asking another service over HTTP: every answer bounded in size and time, tried again where that can help.
+
+Redirects are never followed (credentials would go with them), proxies are never taken from the environment, and no
+message or log line holds a query, a header or a body: they may hold credentials or hashes.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import tenacity
+
+from tocsin.exchange.pages import ExchangeError, Expired, Refused, Unreachable, Unusable
+
+MOST_BYTES = 64 * 2**20
+"""Bytes that one answer may have, unpacked."""
+
+MOST_SECONDS = 300.0
+TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+ATTEMPTS = 5
+LONGEST_WAIT = 60.0
+_AGAIN = (408, 425, 429, 500, 502, 503, 504)
+_GONE = (400, 404, 410)
+
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)  # they log whole addresses, tokens included
+
+
+class Caller:
+    """Calls below one base address. ``transport`` guards where connections may go; ``sleep`` waits between tries."""
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self.base = checked_base(base)
+        self.host = urlsplit(self.base).hostname or ""
+        self._most, self._sleep = most_bytes, sleep
+        self._client = httpx.Client(
+            headers={"Accept-Encoding": "gzip", "User-Agent": "tocsin", **(headers or {})},
+            auth=auth,
+            timeout=TIMEOUT,
+            follow_redirects=False,
+            trust_env=False,
+            transport=transport,
+        )
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None, link: bool = False) -> bytes:
+        """Return the body of ``base + path``, trying again what may pass. ``link``: it is a paging link, which expires.
+
+        Raises ExchangeError.
+        """
+        return self._again("GET", path, link, params=params)
+
+    def put(self, path: str, content: bytes, kind: str) -> bytes:
+        """Put a body, trying again what may pass: the same put twice is one. Raises ExchangeError."""
+        return self._again("PUT", path, False, content=content, headers={"Content-Type": kind})
+
+    def post(self, path: str, **what: Any) -> bytes:
+        """Post once: whoever keeps the queue decides about a second time. Raises ExchangeError."""
+        return self._once("POST", path, False, what)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._client.close()
+
+    def _again(self, method: str, path: str, link: bool, **what: Any) -> bytes:
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            wait=_wait,
+            retry=tenacity.retry_if_exception_type(Unreachable),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(self._once, method, path, link, what)
+
+    def _once(self, method: str, path: str, link: bool, what: Mapping[str, Any]) -> bytes:
+        at = f"{self.host}{urlsplit(path).path[:200]}"
+        began = time.monotonic()
+        try:
+            with self._client.stream(method, self.base + path, **what) as answer:
+                self._check(answer, at, link)
+                held = bytearray()
+                for piece in answer.iter_bytes(65_536):
+                    held += piece
+                    if len(held) > self._most:
+                        raise Unusable(f"{at} sends more than {self._most:,} bytes in one answer; nothing was taken.")
+                    if time.monotonic() - began > MOST_SECONDS:
+                        raise Unreachable(f"{at} sends too slowly: not one answer in {MOST_SECONDS:.0f} seconds.")
+                return bytes(held)
+        except httpx.TimeoutException as error:
+            raise Unreachable(f"{at} did not answer in time.") from error
+        except httpx.DecodingError as error:
+            raise Unusable(f"{at} sends what cannot be unpacked.") from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+            raise Unreachable(f"{at} cannot be reached, or broke off ({type(error).__name__}).") from error
+
+    def _check(self, answer: httpx.Response, at: str, link: bool) -> None:
+        code = answer.status_code
+        if 200 <= code < 300:
+            return
+        if code in _AGAIN:
+            raise Unreachable(f"{at} answers {code}: busy or broken at the moment.", _after(answer))
+        if 300 <= code < 400:
+            raise Unusable(f"{at} sends us elsewhere ({code}); not followed, since the credentials would go along.")
+        if link and code in _GONE:
+            raise Expired(f"{at} no longer knows the paging link.")
+        if code in (401, 403):
+            raise Refused(f"{at} does not accept the credentials ({code}).")
+        raise Refused(f"{at} refuses the question ({code}).")
+
+
+def checked_base(base: str) -> str:
+    """Return a base address without a slash at its end. Raises Refused unless it is a plain http(s) address."""
+    try:
+        parts = urlsplit(base)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fine = False
+    if not fine or parts.username or parts.query or parts.fragment:
+        raise Refused("The address of an exchange has the form https://host/path, without user, query or fragment.")
+    return base.rstrip("/")
+
+
+def same_place(one: str, other: str) -> bool:
+    """Tell whether two addresses have the same scheme, host and port."""
+    try:
+        parts, against = urlsplit(one), urlsplit(other)
+        return (parts.scheme, parts.hostname, parts.port) == (against.scheme, against.hostname, against.port)
+    except ValueError:
+        return False
+
+
+def _after(answer: httpx.Response) -> float:
+    try:
+        return min(LONGEST_WAIT, max(0.0, float(answer.headers.get("retry-after", "0"))))
+    except ValueError:
+        return 0.0
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Wait as long as the exchange asks, else 0.5 s, 1 s, 2 s …, spread so that many clients do not come at once."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.after if isinstance(error, Unreachable) else 0.0
+    return asked or min(LONGEST_WAIT, 0.5 * 2 ** (state.attempt_number - 1)) * random.uniform(0.8, 1.2)  # noqa: S311
+
+
+__all__ = ["Caller", "ExchangeError", "checked_base", "same_place"]
