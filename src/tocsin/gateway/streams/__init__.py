@@ -1,0 +1,1 @@
+"""Live streams and recordings, watched frame by frame while they are on air."""

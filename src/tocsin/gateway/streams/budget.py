@@ -1,0 +1,65 @@
+"""What one stream may cost, and what is left out first when it costs more, or when the machine falls behind.
+
+In this order: the classifier; changes of scene; every second keyframe, then three of four, then seven of eight. Hashing
+the keyframes that remain is never given up. Whatever is left out is counted.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+LEVELS = ("everything", "no classifier", "no scene changes", "every 2nd keyframe", "every 4th", "every 8th")
+"""How much is left out, from nothing to most of it."""
+LATE, PROMPT = 1.0, 0.25
+"""Seconds behind the stream from which more is left out, and below which less may be."""
+CALM = 10.0
+"""Seconds that must pass calmly before less is left out."""
+_SAVED = 4.0
+
+
+@dataclass(slots=True)
+class Budget:
+    """A stream's allowance of processor time: ``share`` of one core. ``shed`` counts what was left out, by kind."""
+
+    share: float = 0.05
+    level: int = 0
+    shed: Counter[str] = field(default_factory=Counter)
+    _left: float = 0.2
+    _at: float | None = None
+    _changed: float = 0.0
+    _troubled: float = 0.0
+    _keyframes: int = 0
+
+    def note(self, now: float, spent: float, lag: float) -> None:
+        """Take in what was just spent (seconds of the processor) and how far behind the stream is (seconds)."""
+        if self._at is None:
+            self._at = self._changed = self._troubled = now
+        most = _SAVED * self.share
+        self._left = min(most, self._left + max(0.0, now - self._at) * self.share) - spent
+        self._left = max(self._left, -most)
+        self._at = now
+        troubled = self._left < 0 or lag > LATE
+        if troubled or lag > PROMPT:
+            self._troubled = now
+        if troubled and self.level < len(LEVELS) - 1 and (now - self._changed >= 1.0 or not self.level):
+            self.level, self._changed = self.level + 1, now
+        elif self.level and now - max(self._troubled, self._changed) >= CALM:
+            self.level, self._changed = self.level - 1, now
+
+    def classifier(self) -> bool:
+        """Tell whether a frame may be classified; count it where not."""
+        return self._or_shed(self.level < 1, "classifier")
+
+    def scenes(self, found: int) -> bool:
+        """Tell whether ``found`` likely changes of scene may be looked at; count them where not."""
+        return self._or_shed(self.level < 2, "scenes", found)
+
+    def keyframe(self) -> bool:
+        """Tell whether this keyframe may be looked at; count it where not."""
+        self._keyframes += 1
+        every = 1 << max(0, self.level - 2)
+        return self._or_shed(self._keyframes % every == 0, "keyframes")
+
+    def _or_shed(self, may: bool, kind: str, count: int = 1) -> bool:
+        if not may:
+            self.shed[kind] += count
+        return may
