@@ -235,7 +235,7 @@ def test_pixels_in_memory_are_bounded(rig, until, monkeypatch):
 
 def test_lists_on_this_computer_answer_without_the_hub(rig, hub, until):
     own = SimpleNamespace(
-        match=lambda batch: [(Match(list="Own", entry="1", by="pdq", distance=1),) for _ in batch],
+        match=lambda batch, missed: [(Match(list="Own", entry="1", by="pdq", distance=1),) for _ in batch],
         version="1",
         close=lambda: None,
     )
@@ -247,13 +247,42 @@ def test_lists_on_this_computer_answer_without_the_hub(rig, hub, until):
 
 
 def test_a_list_of_ours_that_fails_is_a_degradation(rig, until):
-    def broken(_batch):
+    def broken(_batch, _missed):
         raise OSError("gone")
 
     own = SimpleNamespace(match=broken, version="1", close=lambda: None)
     rig.start(own=own).ask(1)
     until(lambda: rig.answers)
     assert "own-lists-failed" in rig.asking.degradations
+
+
+def test_no_match_while_a_list_cannot_be_searched_is_told_and_asked_again_once_it_can(rig, hub, until):
+    hub.lists = {"count": 1, "entries": 3, "version": "v1", "broken": 1, "missed": 1}
+    rig.start().ask(1)
+    until(lambda: rig.answers)
+    assert rig.asking.degradations == ("lists-unsearched 1",)
+    assert rig.counts == ["not-scanned-list"]
+    partial = rig.asking.version
+    hub.lists = {"count": 2, "entries": 6, "version": "v1", "broken": 0, "missed": 0}
+    rig.ask(2)
+    until(lambda: len(rig.answers) == 2)
+    assert rig.asking.version != partial, "what was compared before was compared with less"
+    rig.ask(1)
+    until(lambda: len(rig.answers) == 3)
+    assert len(hub.asked) == 3
+    assert rig.asking.degradations == ()
+    assert rig.counts == ["not-scanned-list"]
+
+
+def test_one_of_our_lists_that_cannot_be_searched_is_told_and_the_others_answer(rig, until):
+    def match(batch, missed):
+        missed.append("rotten")
+        return [(Match(list="Own", entry="1", by="pdq", distance=1),) if n else () for n, _ in enumerate(batch)]
+
+    rig.start(own=SimpleNamespace(match=match, version="1", close=lambda: None)).ask(1)
+    until(lambda: rig.answers)
+    assert rig.asking.degradations == ("own-lists-failed",)
+    assert rig.counts == ["not-scanned-list"]
 
 
 def test_the_urgent_goes_before_what_can_wait(rig, hub, until):

@@ -18,7 +18,7 @@ class Lists:
             raise ValueError("There is nothing.")
         return cls()
 
-    def match(self, batch):
+    def match(self, batch, missed=None):
         return [(Match(list="Own", entry="1", by="md5", distance=0),) for _ in batch]
 
     def close(self):

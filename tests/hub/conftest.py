@@ -34,6 +34,7 @@ from tocsin.hub.sessions import Who
 from tocsin.hub.settings import HubSettings
 from tocsin.hub.store import Store, sqlite_url
 from tocsin.hub.store.schema import Alert, Device, EvidenceRecord, OrderRecord, Person, Subject, Unit
+from tocsin.matching.answers import Missed
 from tocsin.model import Entry, utc_text
 from tocsin.model.media import Fingerprints, Match
 
@@ -477,7 +478,12 @@ class FakeRoad:
         return sha256(json.dumps(self.lists, sort_keys=True).encode()).hexdigest()[:12]
 
     def match(
-        self, batch: Sequence[Fingerprints], radius: int | None = None, dihedral: bool = False, limit: int = 100
+        self,
+        batch: Sequence[Fingerprints],
+        radius: int | None = None,
+        dihedral: bool = False,
+        limit: int = 100,
+        missed: list[Missed] | None = None,
     ) -> list[tuple[Match, ...]]:
         return [
             tuple(
@@ -512,6 +518,9 @@ class FakeShelf:
 
     def open(self, folders: Sequence[Path], key: str) -> FakeRoad:
         return FakeRoad([self.read(folder) for folder in folders])
+
+    def forget(self, folder: Path) -> None:
+        return
 
     def verify(self, folder: Path, key: str) -> None:
         if self.read(folder)["name"].startswith("rotten"):

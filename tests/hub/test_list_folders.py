@@ -58,3 +58,34 @@ def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ListError, match=str(part)):
         shelf.verify(cut, "")
     assert changed(tmp_path / "nowhere") is None
+
+
+def test_a_list_damaged_while_it_is_in_use_stops_no_other(tmp_path: Path) -> None:
+    lists = MediaLists(tmp_path / "own", [make(tmp_path / "given" / "a").parent, make(tmp_path / "b")])
+    known = Fingerprints(media="picture", sha1=(bytes([2]) * 20).hex())
+    absent = Fingerprints(media="picture", sha1=(bytes([9]) * 20).hex())
+    whole, missed = lists.version, set[Path]()
+    assert [len(found) for found in lists.match([known, absent], missed)] == [2, 0]
+    assert missed == set()
+    part = next(path for path in (tmp_path / "b").iterdir() if path.name.startswith("part-"))
+    sound, rows = part.read_bytes(), (1).to_bytes(4, "little") + (2).to_bytes(4, "little")
+    with part.open("r+b") as file:  # as a failing disk changes it, behind the open list's back
+        file.seek(sound.rindex(rows))
+        file.write(b"\xff" * len(rows))
+    found = lists.match([known, absent], missed)
+    assert [len(each) for each in found] == [1, 0]
+    assert missed == {tmp_path / "b"}
+    states = {state.folder.name: state for state in lists.states}
+    assert (states["a"].state, states["b"].state) == ("unverified", "broken")
+    assert "is damaged" in states["b"].sentence
+    assert (lists.count, lists.broken) == (1, 1)
+    assert lists.version != whole
+    missed.clear()
+    assert [len(each) for each in lists.match([known, absent], missed)] == [1, 0]
+    assert missed == {tmp_path / "b"}, "what is not on the other lists is not known to be on none"
+    part.write_bytes(sound)
+    lists.look()
+    missed.clear()
+    assert [len(each) for each in lists.match([known, absent], missed)] == [2, 0]
+    assert (missed, lists.broken, lists.version) == (set(), 0, whole)
+    lists.close()

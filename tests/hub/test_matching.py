@@ -114,7 +114,7 @@ def rows(hub) -> list[AuditEntry]:
 
 def test_answers_come_in_order_and_name_list_and_entry(hub, ask) -> None:
     answer = matching.answer(hub, ask(), items("b" * 40, SHA, "c" * 40))
-    assert answer["lists"] == {"count": 2, "entries": 3, "version": hub.lists.version, "broken": 0}
+    assert answer["lists"] == {"count": 2, "entries": 3, "version": hub.lists.version, "broken": 0, "missed": 0}
     assert [each["id"] for each in answer["answers"]] == ["0", "1", "2"]
     nothing, one, good = (each["matches"] for each in answer["answers"])
     assert nothing == []
@@ -123,6 +123,16 @@ def test_answers_come_in_order_and_name_list_and_entry(hub, ask) -> None:
     ]
     assert [m["negative"] for m in good] == [True]
     assert json.loads(json.dumps(answer)) == answer
+
+
+def test_a_list_that_cannot_be_searched_is_counted_and_never_looks_like_no_match(hub, ask, made_list, tmp_path) -> None:
+    made_list(tmp_path / "data" / "lists" / "torn", "bad-torn", {"d" * 40: "e"})
+    hub.lists.look()
+    answer = matching.answer(hub, ask(), items("d" * 40, SHA))
+    assert [len(each["matches"]) for each in answer["answers"]] == [0, 1]
+    assert (answer["lists"]["count"], answer["lists"]["broken"], answer["lists"]["missed"]) == (2, 1, 1)
+    assert "torn" not in json.dumps(answer), "lists are named to a device by what they match only"
+    assert b"tocsin_match_incomplete_total 1.0" in hub.metrics.text()
 
 
 def test_only_that_a_match_was_answered_is_written_down_once_and_without_hashes(hub, ask, device, held) -> None:

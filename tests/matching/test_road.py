@@ -174,6 +174,26 @@ def test_windows_match_where_they_stand_to_each_other_as_listed(lists):
     assert road.match([Fingerprints(media="picture", windows=jumbled)]) == [()]
 
 
+def test_a_list_that_fails_stops_no_other_and_is_named(lists, monkeypatch):
+    road = lists(agency=[entry("one", md5=M)], rotten=[entry("two", md5=M)])
+    real = View.find
+
+    def find(view, kind, digests):
+        if view.terms.name == "rotten":
+            raise view._damaged(view.parts[0], kind)
+        return real(view, kind, digests)
+
+    monkeypatch.setattr(View, "find", find)
+    missed = []
+    [[match]] = road.match([Fingerprints(media="other", md5=M)], missed=missed)
+    assert match.list == "agency"
+    [one] = missed
+    assert (one.folder, one.name, one.damaged) == (lists.folder / "rotten", "rotten", True)
+    assert "The list rotten is damaged" in one.sentence
+    with pytest.raises(ListError, match="rotten"):
+        road.match([Fingerprints(media="other", md5=M)])
+
+
 def test_changes_and_new_lists_are_followed(lists):
     road = lists(agency=[entry("one", md5=M)])
     seen = [Fingerprints(media="other", md5=M)]

@@ -108,6 +108,7 @@ class Asking:
         self._failures, self._retry_at, self._most = 0, 0.0, match_wire.MAX_ITEMS
         self._after = 0
         self._no_lists = self._own_failed = False
+        self._missed = 0
         self.trouble = ""
 
     @property
@@ -129,8 +130,13 @@ class Asking:
     def degradations(self) -> tuple[str, ...]:
         """What a heartbeat says of it: what waits to be compared, and that there is no list to compare with."""
         waiting = self._on_disk() + (self.backlog if self._failures else 0)
-        codes = (f"media-unasked {waiting}", "no-lists", "own-lists-failed")
-        return tuple(code for code, on in zip(codes, (waiting, self._no_lists, self._own_failed), strict=True) if on)
+        told = (
+            (f"media-unasked {waiting}", waiting),
+            ("no-lists", self._no_lists),
+            (f"lists-unsearched {self._missed}", self._missed),
+            ("own-lists-failed", self._own_failed),
+        )
+        return tuple(code for code, on in told if on)
 
     def ask(
         self,
@@ -266,6 +272,8 @@ class Asking:
         for item, there, here in zip(batch, answers.matches, local, strict=True):
             if not there and not here:
                 self._answered.add(item.written)
+                if answers.missed or self._own_failed:
+                    self._count("not-scanned-list")
             self._out[item.seen.id] = item
         for item, there, here in zip(batch, answers.matches, local, strict=True):
             yield self._answer(item, (*there, *here))
@@ -274,7 +282,9 @@ class Asking:
         self._failures, self._retry_at, self.trouble = 0, 0.0, ""
         self._most = min(match_wire.MAX_ITEMS, self._most * 2)
         self._no_lists = answers.lists == 0 and self._own is None
-        self._answered.of_version(answers.version + (f"|{self._own.version}" if self._own is not None else ""))
+        self._missed = answers.missed
+        own = f"|{self._own.version}{' failed' * self._own_failed}" if self._own is not None else ""
+        self._answered.of_version(answers.version + own)
         self._sent(len(batch), sum(len(item.written) for item in batch))
 
     def _answer(self, item: _Item, matches: tuple[Match, ...]) -> Observation:
@@ -294,11 +304,14 @@ class Asking:
     def _asked_here(self, batch: Sequence[_Item]) -> list[tuple[Match, ...]]:
         """Return what the authority's own lists on this computer say; they answer without the hub, too."""
         if self._own is not None:
+            missed: list[object] = []
             try:
-                self._own_failed = False
-                return self._own.match([item.prints for item in batch])
+                found = self._own.match([item.prints for item in batch], missed)
             except (OSError, ValueError, RuntimeError):
                 self._own_failed = True
+            else:
+                self._own_failed = bool(missed)
+                return found
         return [()] * len(batch)
 
     def _failed(self, problem: MatchError, batch: list[_Item]) -> None:

@@ -37,12 +37,14 @@ class MatchError(RuntimeError):
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What the lists said: how many lists and entries there are, which state of them answered (``version``), and the
-    matches of each item in the order asked."""
+    matches of each item in the order asked. ``missed`` lists could not be searched: what matches nothing may be on
+    those."""
 
     lists: int
     entries: int
     version: str
     matches: tuple[tuple[Match, ...], ...]
+    missed: int = 0
 
 
 def written(prints: Fingerprints) -> bytes:
@@ -97,7 +99,10 @@ def _answers(raw: dict[str, Any], asked: int) -> Answers:
         if str(answer["id"]) != str(number):
             raise ValueError("its answers are in another order")
         found.append(tuple(match_of(match) for match in answer["matches"][:_MAX_MATCHES]))
-    return Answers(int(lists["count"]), int(lists["entries"]), str(lists["version"])[:_TEXT], tuple(found))
+    missed, version = max(0, int(lists.get("missed", 0))), str(lists["version"])[:_TEXT]
+    if missed:
+        version = f"{version} without {missed}"  # once mended they answer under another name, and are asked again
+    return Answers(int(lists["count"]), int(lists["entries"]), version, tuple(found), missed)
 
 
 def match_of(raw: dict[str, Any]) -> Match:

@@ -36,9 +36,9 @@ class OwnLists:
         """A name of what is on the lists now."""
         return str(getattr(self._lists, "version", ""))
 
-    def match(self, batch: Sequence[Fingerprints]) -> list[tuple[Match, ...]]:
-        """Return what each of a batch matches."""
-        found: list[tuple[Match, ...]] = self._lists.match(batch)
+    def match(self, batch: Sequence[Fingerprints], missed: list[Any] | None = None) -> list[tuple[Match, ...]]:
+        """Return what each of a batch matches; a list that cannot be searched is put into ``missed``."""
+        found: list[tuple[Match, ...]] = self._lists.match(batch, missed=missed)
         return found
 
     def close(self) -> None:

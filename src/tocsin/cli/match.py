@@ -13,7 +13,8 @@ from tocsin.cli.speaking import Failure, line
 from tocsin.cli.walking import Going, Kept, Unreadable, files_of
 
 if TYPE_CHECKING:
-    from tocsin.matching.road import Answer, Lists
+    from tocsin.matching.answers import Answer
+    from tocsin.matching.road import Lists
     from tocsin.media.limited import Limited
     from tocsin.media.options import Options
     from tocsin.model import Fingerprints, Match, NotScanned

@@ -58,8 +58,12 @@ class Folders:
         try:
             self._held(folder, key).verify()
         except ValueError:
-            self._open.pop(folder, None)
+            self.forget(folder)
             raise
+
+    def forget(self, folder: Path) -> None:
+        """Open a list anew when it is next asked for."""
+        self._open.pop(folder, None)
 
     def _held(self, folder: Path, key: str) -> "HashList":
         """Return a list that is open, opening it if need be. Raises ListError."""

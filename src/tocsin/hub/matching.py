@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -74,11 +75,18 @@ class TooFast(Refused):
 
 
 def answer(hub: Hub, asker: Asker, items: Sequence[tuple[str, Fingerprints]]) -> dict[str, Any]:
-    """Return what each item matches, in order; write down that a match was answered, and nothing else."""
+    """Return what each item matches, in order; write down that a match was answered, and nothing else.
+
+    ``lists.missed`` of the answer is how many lists could not be searched: then "no match" does not mean "on no list".
+    """
     lists = hub.lists
+    missed: set[Path] = set()
+    found = [_chosen(matches) for matches in lists.match([prints for _, prints in items], missed)]
     standing = {"count": lists.count, "entries": lists.entries, "version": lists.version, "broken": lists.broken}
-    found = [_chosen(matches) for matches in lists.match([prints for _, prints in items])]
+    standing["missed"] = len(missed)  # their names stay here: what matches is named, and nothing else
     hub.metrics.match_items.inc(len(items))
+    if missed:
+        hub.metrics.match_incomplete.inc(sum(not matches for matches in found))
     hub.metrics.match_found.inc(sum(bool(matches) for matches in found))
     fresh = [match for matches in found for match in matches if not match.negative and hub.gate.fresh(asker.id, match)]
     if fresh:

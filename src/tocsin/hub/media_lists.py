@@ -12,9 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tocsin.model.media import Fingerprints, Match
+
+if TYPE_CHECKING:
+    from tocsin.matching.answers import Missed
 
 LOOK_S: Final = 0.4
 """Seconds between two looks at the folders."""
@@ -35,9 +38,14 @@ class Road(Protocol):
         ...
 
     def match(
-        self, batch: Sequence[Fingerprints], radius: int | None = None, dihedral: bool = False, limit: int = 100
+        self,
+        batch: Sequence[Fingerprints],
+        radius: int | None = None,
+        dihedral: bool = False,
+        limit: int = 100,
+        missed: list["Missed"] | None = None,
     ) -> list[tuple[Match, ...]]:
-        """Return what each of a batch matches, best first."""
+        """Return what each of a batch matches, best first; put lists that cannot be searched into ``missed``."""
         ...
 
     def close(self) -> None:
@@ -78,6 +86,10 @@ class Shelf(Protocol):
 
     def verify(self, folder: Path, key: str) -> None:
         """Read a list whole. Raises ValueError or OSError when anything in it is damaged."""
+        ...
+
+    def forget(self, folder: Path) -> None:
+        """Open a list anew when it is next asked for: what is open of it is damaged."""
         ...
 
 
@@ -125,10 +137,23 @@ class MediaLists:
         road = self._road
         return road.version if road is not None else ""
 
-    def match(self, batch: Sequence[Fingerprints]) -> list[tuple[Match, ...]]:
-        """Return what each of a batch matches, turned pictures too. Pure computing: call it in a thread."""
+    def match(self, batch: Sequence[Fingerprints], missed: set[Path] | None = None) -> list[tuple[Match, ...]]:
+        """Return what each of a batch matches, turned pictures too. Pure computing: call it in a thread.
+
+        A list that cannot be searched stops no other: its folder is put into ``missed``, as are those of lists that
+        were broken before, and it is not used again until it was mended.
+        """
         road = self._road
-        return road.match(batch, dihedral=True) if road is not None else [() for _ in batch]
+        failed: list[Missed] = []
+        found: list[tuple[Match, ...]] = (
+            road.match(batch, dihedral=True, missed=failed) if road is not None else [() for _ in batch]
+        )
+        for one in failed:
+            self._fail(one)
+        if missed is not None:
+            missed |= {state.folder for state in self._states if state.state == "broken"}
+            missed |= {one.folder for one in failed}
+        return found
 
     def follow(self) -> None:
         """Begin to look for changes and to verify lists in the background."""
@@ -238,6 +263,25 @@ class MediaLists:
             self._swap(states)
         else:
             self._states = tuple(states)
+
+    def _fail(self, missed: "Missed") -> None:
+        """Stop using a list that said it is damaged; one that failed otherwise is verified again."""
+        with self._changing:
+            stamp = self._stamps.get(missed.folder)
+            if missed.damaged and stamp is not None:
+                self._checked[missed.folder] = (stamp, missed.sentence)
+            states = []
+            for state in self._states:
+                if state.folder == missed.folder and state.state != "broken":
+                    failed = replace(state, state="unverified")
+                    state = _broken(failed, missed.sentence) if missed.damaged else failed
+                states.append(state)
+            if missed.damaged:
+                self._shelf.forget(missed.folder)
+                self._swap(states)
+            else:
+                _log.error("The hash list in %s could not be searched: %s", missed.folder, missed.sentence)
+                self._states = tuple(states)
 
     def _repeat(self, job: object) -> None:
         assert callable(job)

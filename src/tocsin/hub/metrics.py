@@ -33,6 +33,11 @@ class Metrics:
             "tocsin_match_items", "Pictures, videos and files asked about.", registry=self.registry
         )
         self.match_found = Counter("tocsin_match_found", "Those of them that are on a list.", registry=self.registry)
+        self.match_incomplete = Counter(
+            "tocsin_match_incomplete",
+            "Those that matched nothing while some list could not be searched: not known to be on no list.",
+            registry=self.registry,
+        )
         self.match_seconds = Histogram(
             "tocsin_match_seconds",
             "Time from a match request's arrival to its answer.",

@@ -3,13 +3,13 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tocsin.matching.answers import LIMIT, RANK, Answer, Found, Missed, answer
 from tocsin.matching.lists.entry import DIGESTS, LENGTHS, ListError
 from tocsin.matching.lists.folder import MANIFEST
 from tocsin.matching.lists.hash_list import HashList
@@ -22,35 +22,10 @@ from tocsin.model.media import Frame
 if TYPE_CHECKING:
     from tocsin.media.vpdq import Shares
 
-LIMIT = 100
-"""Matches that are returned for one item."""
-
 _MOST_FRAMES = 20_000
 _MOST_ALIKE = 1000
 _MOST_PAIRS = 300
 _LOOK_S = 0.75
-_RANK = {"sha256": 0, "sha1": 1, "md5": 2, "pdq": 3, "photodna": 4, "video": 5, "window": 6}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one item matched, and how far it could be compared at all.
-
-    ``cut`` tells that there were more matches than the limit. ``compared`` names the kinds (``md5``, ``pdq``, …) that
-    both the item and some list have; when it is empty, ``reason`` says why nothing could be compared.
-    ``low_quality`` counts prints that lists hold the like of, but that have too little detail to be compared.
-    """
-
-    matches: tuple[Match, ...]
-    cut: bool = False
-    compared: tuple[str, ...] = ()
-    low_quality: int = 0
-    reason: str = ""
-
-    @property
-    def comparable(self) -> bool:
-        """Whether anything of the item was compared with anything on a list."""
-        return bool(self.compared)
 
 
 class Lists:
@@ -140,28 +115,50 @@ class Lists:
         return list(self._lists.values())
 
     def match(
-        self, batch: Sequence[Fingerprints], radius: int | None = None, dihedral: bool = False, limit: int = LIMIT
+        self,
+        batch: Sequence[Fingerprints],
+        radius: int | None = None,
+        dihedral: bool = False,
+        limit: int = LIMIT,
+        missed: list[Missed] | None = None,
     ) -> list[tuple[Match, ...]]:
         """Return what each of a batch matches, best first; see :meth:`examine`, which also says what it could not."""
-        return [answer.matches for answer in self.examine(batch, radius, dihedral, limit)]
+        return [answer.matches for answer in self.examine(batch, radius, dihedral, limit, missed)]
 
     def examine(
-        self, batch: Sequence[Fingerprints], radius: int | None = None, dihedral: bool = False, limit: int = LIMIT
+        self,
+        batch: Sequence[Fingerprints],
+        radius: int | None = None,
+        dihedral: bool = False,
+        limit: int = LIMIT,
+        missed: list[Missed] | None = None,
     ) -> list[Answer]:
         """Compare each of a batch with every list.
 
         ``radius`` (bits) takes the place of each list's own. Without ``dihedral`` only pictures as they stand are
         compared, even where prints of turned ones are given. An entry is named once, by its strongest way.
+
+        A list that cannot be searched is put into ``missed`` and the others answer; without ``missed`` it raises.
         """
         if radius is not None and not 0 <= radius <= 256:
             raise ListError("The radius is a number of bits from 0 to 256.")
         if time.monotonic() - self._looked > _LOOK_S:
             self.refresh()
-        found = [_Found() for _ in batch]
-        views = [one.view for one in self._opened()]  # held to the end: what is found is kept by which view it is of
-        for view in views:
-            _Question(view, batch, found, radius, dihedral, limit).ask()
-        return [_answer(item, each, limit) for item, each in zip(batch, found, strict=True)]
+        found = [Found() for _ in batch]
+        views = [(one.folder, one.view) for one in self._opened()]  # held to the end: what is found is kept by view
+        for folder, view in views:
+            here = [Found() for _ in batch]
+            try:
+                _Question(view, batch, here, radius, dihedral, limit).ask()
+            except Exception as error:  # a list damaged while it is in use may fail anywhere
+                if missed is None:
+                    raise
+                sentence = str(error) or f"It cannot be searched ({type(error).__name__})."
+                missed.append(Missed(folder, view.terms.name, sentence, isinstance(error, ListError)))
+                continue
+            for whole, one in zip(found, here, strict=True):
+                whole.take(one)
+        return [answer(item, each, limit) for item, each in zip(batch, found, strict=True)]
 
 
 def folders_of(folder: Path) -> list[Path]:
@@ -190,24 +187,6 @@ def _silences(good: Match, match: Match) -> bool:
     return good.by in DIGESTS or (good.by == match.by and good.distance <= match.distance)
 
 
-class _Found:
-    """What is gathered for one item: the best match of each entry, what was compared, what could not be."""
-
-    def __init__(self) -> None:
-        self.best: dict[tuple[int, Place], Match] = {}
-        self.compared: set[str] = set()
-        self.low_quality = 0
-        self.cut = False
-
-    def keep(self, view: View, place: Place, make: Callable[[], Match | None], rank: tuple[int, int]) -> None:
-        """Keep a match of an entry unless a stronger one is held already."""
-        held = self.best.get((id(view), place))
-        if held is None or rank < (_RANK[held.by], held.distance):
-            match = make()
-            if match is not None:
-                self.best[(id(view), place)] = match
-
-
 class _Question:
     """A batch put to one list."""
 
@@ -215,7 +194,7 @@ class _Question:
         self,
         view: View,
         batch: Sequence[Fingerprints],
-        found: Sequence[_Found],
+        found: Sequence[Found],
         radius: int | None,
         dihedral: bool,
         limit: int,
@@ -258,7 +237,7 @@ class _Question:
                 **more,  # type: ignore[arg-type]
             )
 
-        self._found[item].keep(self._view, place, make, (_RANK[by], distance))
+        self._found[item].keep(self._view, place, make, (RANK[by], distance))
 
     def _digests(self) -> None:
         for kind in DIGESTS:
@@ -355,21 +334,6 @@ class _Question:
                 self._found[number].compared.add("photodna")
                 for place, distance in self._view.opaque(value):
                     self._keep(number, place, "photodna", distance)
-
-
-def _answer(item: Fingerprints, found: _Found, limit: int) -> Answer:
-    ranked = sorted(found.best.values(), key=lambda one: (_RANK[one.by], one.distance, one.list, one.entry))
-    reason = ""
-    if not found.compared:
-        what = "a picture with too little detail to be compared" if found.low_quality else "nothing that a list holds"
-        reason = f"The lists hold no hashes of a kind that this {item.media} has: {what}."
-    return Answer(
-        tuple(ranked[:limit]),
-        found.cut or len(ranked) > limit,
-        tuple(sorted(found.compared, key=_RANK.__getitem__)),
-        found.low_quality,
-        reason,
-    )
 
 
 def _pairs(codes: Sequence[bytes], listed: Sequence[bytes], radius: int) -> list[tuple[int, bytes]]:
