@@ -1,12 +1,17 @@
-// Which path the kernels take: AVX2 where the CPU has it, else portable; the results are the same.
+// Which path the kernels take: the widest that the CPU has; the results are the same.
 #pragma once
 
 #include <string>
 
 namespace tocsin {
 
-bool has_avx2();                // as found on this CPU and not switched off
-void use_portable(bool yes);    // for tests
-std::string cpu_path();
+enum class Width { portable, avx2, avx512 };
+
+Width cpu_width();               // as found on this CPU, or less where less was asked for
+void use_at_most(Width width);   // for tests
+inline bool has_avx2() { return cpu_width() >= Width::avx2; }
+
+std::string name_of(Width width);
+Width width_named(const std::string &name);  // throws std::invalid_argument
 
 }  // namespace tocsin

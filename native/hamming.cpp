@@ -6,29 +6,35 @@
 #include <utility>
 
 #include "cpu.hpp"
+#include "hamming_probe.hpp"
 
 namespace tocsin {
 
 namespace {
 
-std::size_t near_tags(const std::uint16_t *tags, std::size_t count, std::uint16_t tag, int slack, std::uint32_t *out) {
-    constexpr std::size_t kBlock = 32;
-    std::size_t found = 0;
-    for (std::size_t start = 0; start < count; start += kBlock) {
-        const std::size_t stop = start + kBlock < count ? kBlock : count - start;
-        std::uint16_t left[kBlock];
-        for (std::size_t i = 0; i < stop; ++i) left[i] = tags[start + i] ^ tag;
-        // Taking the lowest set bit away `slack` times leaves nothing just where at most `slack` bits differ. No branch,
-        // so compilers turn it into vector code of whatever width is at hand.
-        for (int s = 0; s < slack; ++s)
-            for (std::size_t i = 0; i < stop; ++i) left[i] &= static_cast<std::uint16_t>(left[i] - 1);
-        unsigned any = 0;
-        for (std::size_t i = 0; i < stop; ++i) any |= left[i] == 0;
-        if (!any) continue;
-        for (std::size_t i = 0; i < stop; ++i)
-            if (left[i] == 0) out[found++] = static_cast<std::uint32_t>(start + i);
+// Which tags of a line are near. Taking the lowest set bit away `slack` times leaves nothing just where at most `slack`
+// bits differ. No branch, so compilers turn it into vector code of whatever width is at hand.
+inline std::uint32_t near_line(const std::uint16_t *tags, std::uint16_t tag, int slack) {
+    std::uint16_t left[kLineTags];
+    for (std::size_t i = 0; i < kLineTags; ++i) left[i] = tags[i] ^ tag;
+    for (int s = 0; s < slack; ++s)
+        for (std::size_t i = 0; i < kLineTags; ++i) left[i] &= static_cast<std::uint16_t>(left[i] - 1);
+    unsigned any = 0;
+    for (std::size_t i = 0; i < kLineTags; ++i) any |= left[i] == 0;
+    if (!any) return 0;
+    std::uint32_t mask = 0;
+    for (std::size_t i = 0; i < kLineTags; ++i) mask |= static_cast<std::uint32_t>(left[i] == 0) << i;
+    return mask;
+}
+
+std::size_t near_tags(const Probe *probes, std::size_t first, std::size_t last, std::size_t all, Survivor *out) {
+    const Survivor *begin = out;
+    for (std::size_t p = first; p < last; ++p) {
+        fetch_ahead(probes, p, all);
+        const Probe &probe = probes[p];
+        out = walk(probe, [&](const std::uint16_t *line) { return near_line(line, probe.tag, probe.slack); }, out);
     }
-    return found;
+    return static_cast<std::size_t>(out - begin);
 }
 
 std::size_t near_codes(const Code *codes, std::size_t count, const Code &query, int radius, std::uint32_t *out,
@@ -72,7 +78,13 @@ struct Permutation {
 
 const Kernels portable_kernels{near_tags, near_codes, distances};
 
-const Kernels &kernels() { return has_avx2() ? avx2_kernels : portable_kernels; }
+const Kernels &kernels() {
+    switch (cpu_width()) {
+        case Width::avx512: return avx512_kernels;
+        case Width::avx2: return avx2_kernels;
+        default: return portable_kernels;
+    }
+}
 
 Code permuted(const std::uint8_t *bytes) {
     static const auto table = std::make_unique<const Permutation>();

@@ -1,5 +1,5 @@
-// 256-bit codes and the three inner loops of the exact index, each in a portable form and in one for AVX2.
-// They take plain pointers only, so that no inline function built with AVX2 flags can be linked into the portable path.
+// 256-bit codes and the inner loops of the exact index: in a portable form, one for AVX2 and one for AVX-512.
+// They take plain pointers only, so that no inline function built with such flags can be linked into the portable path.
 #pragma once
 
 #include <bit>
@@ -32,11 +32,26 @@ struct Pair {
     std::uint32_t query;
 };
 
+// A run of tags, the ordinals beside them, and which tags are wanted: those that differ from `tag` in `slack` bits at most.
+struct Probe {
+    const std::uint16_t *tags;
+    const std::uint32_t *ordinals;
+    std::uint32_t count;
+    std::uint32_t from;  // what the caller knows it by
+    std::uint16_t tag;
+    std::uint16_t slack;
+};
+
+struct Survivor {
+    const std::uint32_t *ordinal;  // where it is; fetched, not read
+    std::uint32_t from;
+};
+
 struct Kernels {
-    // Which of `count` tags differ from `tag` in at most `slack` bits. Writes their places to `out` (room for `count`),
-    // returns how many. May read, but not use, up to 62 bytes past the last tag.
-    std::size_t (*near_tags)(const std::uint16_t *tags, std::size_t count, std::uint16_t tag, int slack,
-                             std::uint32_t *out);
+    // Goes through probes [first, last) and writes the survivors in order to `out`, which must have room for all tags of
+    // these; returns how many. Fetches what lies ahead, up to probe `all`. Reads whole lines of 64 bytes, so up to 62
+    // bytes before the first tag of a probe and past the last.
+    std::size_t (*near_tags)(const Probe *probes, std::size_t first, std::size_t last, std::size_t all, Survivor *out);
     // Which of `count` codes lie within `radius`: places and distances (room for `count` each), returns how many.
     std::size_t (*near_codes)(const Code *codes, std::size_t count, const Code &query, int radius, std::uint32_t *out,
                               std::uint16_t *distances);
@@ -44,7 +59,7 @@ struct Kernels {
     void (*distances)(const Code *codes, const Code *queries, const Pair *pairs, std::size_t count, std::uint16_t *out);
 };
 
-extern const Kernels portable_kernels, avx2_kernels;
+extern const Kernels portable_kernels, avx2_kernels, avx512_kernels;
 const Kernels &kernels();  // those for this CPU
 
 // A fixed permutation of the 256 bits. Neighbouring bits of real PDQ hashes are correlated; spread over the bands, fewer

@@ -4,6 +4,8 @@
 #if defined(__AVX2__)
 #include <immintrin.h>
 
+#include "hamming_probe.hpp"
+
 namespace tocsin {
 
 namespace {
@@ -12,34 +14,33 @@ namespace {
 template <int Slack>
 inline __m256i near16(const std::uint16_t *tags, __m256i tag, int slack) {
     const __m256i ones = _mm256_set1_epi16(-1);
-    __m256i left = _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(tags)), tag);
+    __m256i left = _mm256_xor_si256(_mm256_load_si256(reinterpret_cast<const __m256i *>(tags)), tag);
     for (int s = 0; s < (Slack < 0 ? slack : Slack); ++s) left = _mm256_and_si256(left, _mm256_add_epi16(left, ones));
     return _mm256_cmpeq_epi16(left, _mm256_setzero_si256());
 }
 
 template <int Slack>
-std::size_t near_tags_of(const std::uint16_t *tags, std::size_t count, std::uint16_t tag, int slack,
-                         std::uint32_t *out) {
-    const __m256i wanted = _mm256_set1_epi16(static_cast<short>(tag));
-    std::size_t found = 0;
-    for (std::size_t start = 0; start < count; start += 32) {
-        const __m256i both = _mm256_packs_epi16(near16<Slack>(tags + start, wanted, slack),
-                                                near16<Slack>(tags + start + 16, wanted, slack));
+inline Survivor *walk_with(const Probe &probe, Survivor *out) {
+    const __m256i tag = _mm256_set1_epi16(static_cast<short>(probe.tag));
+    return walk(probe, [&](const std::uint16_t *line) {
+        const __m256i both = _mm256_packs_epi16(near16<Slack>(line, tag, probe.slack),
+                                                near16<Slack>(line + 16, tag, probe.slack));
         // packs works within 128-bit lanes: put the quarters back in order before taking one bit a tag.
-        auto mask = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_permute4x64_epi64(both, 0xd8)));
-        if (count - start < 32) mask &= (1u << (count - start)) - 1;
-        for (; mask; mask &= mask - 1) out[found++] = static_cast<std::uint32_t>(start + __builtin_ctz(mask));
-    }
-    return found;
+        return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_permute4x64_epi64(both, 0xd8)));
+    }, out);
 }
 
-std::size_t near_tags(const std::uint16_t *tags, std::size_t count, std::uint16_t tag, int slack, std::uint32_t *out) {
-    switch (slack) {  // the common ones with the loop unrolled
-        case 1: return near_tags_of<1>(tags, count, tag, slack, out);
-        case 2: return near_tags_of<2>(tags, count, tag, slack, out);
-        case 3: return near_tags_of<3>(tags, count, tag, slack, out);
-        default: return near_tags_of<-1>(tags, count, tag, slack, out);
+std::size_t near_tags(const Probe *probes, std::size_t first, std::size_t last, std::size_t all, Survivor *out) {
+    const Survivor *begin = out;
+    for (std::size_t p = first; p < last; ++p) {
+        fetch_ahead(probes, p, all);
+        switch (probes[p].slack) {  // the common ones with the loop unrolled
+            case 2: out = walk_with<2>(probes[p], out); break;
+            case 3: out = walk_with<3>(probes[p], out); break;
+            default: out = walk_with<-1>(probes[p], out);
+        }
     }
+    return static_cast<std::size_t>(out - begin);
 }
 
 // Four scalar POPCNTs a code keep up with the loads; a shuffle-based vector count was no faster.

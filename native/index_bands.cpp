@@ -27,7 +27,7 @@ bool Shape::sound() const {
 }
 
 Layout::Layout(const Shape &shape) {
-    tag_stride = aligned(2 * shape.leaders + kLine);  // a line to spare: near_tags reads past the end
+    tag_stride = aligned(2 * shape.leaders + kLine);  // a line to spare: near_tags reads whole lines
     ordinal_stride = aligned(4 * shape.leaders);
     codes = 0;
     offsets = codes + aligned(32 * shape.leaders);

@@ -1,39 +1,28 @@
 #include "index_search.hpp"
 
-#include <array>
+#include <memory>
+
+#include "hamming_probe.hpp"
 
 namespace tocsin {
 
 namespace {
 
-constexpr std::size_t kPiece = 4096;     // tags or codes handed to a kernel at once
-constexpr std::size_t kChunk = 512;      // probes resolved at once
-constexpr std::size_t kFlush = 1024;     // survivors verified at once
-constexpr std::size_t kAhead = 16;       // buckets fetched ahead of the one being read
-constexpr int kMostBits = 4;             // a band's buckets up to this distance are in the table: radius to 79 and more
+constexpr int kMostBits = 4;  // a band's buckets up to this distance are in the table: radius to 79 and more
 
 // All values of so many bits by their number of set bits, up to kMostBits.
 struct Masks {
-    std::vector<std::uint16_t> mask;
+    std::vector<Way::Mask> mask;
     std::array<std::size_t, kMostBits + 1> upto{};
     explicit Masks(int width) {
         for (int bits = 0; bits <= kMostBits; ++bits) {
             for (unsigned value = 0; value < 1u << width; ++value)
-                if (std::popcount(value) == bits) mask.push_back(static_cast<std::uint16_t>(value));
+                if (std::popcount(value) == bits)
+                    mask.push_back({static_cast<std::uint16_t>(value), static_cast<std::uint16_t>(bits)});
             upto[bits] = mask.size();
         }
     }
 };
-
-// Fetches [begin, end), the first kilobyte of it at most; the rest the processor foresees by itself.
-void fetch(const void *begin, const void *end) {
-    constexpr std::ptrdiff_t kMost = 1024;
-    const char *at = static_cast<const char *>(begin), *last = static_cast<const char *>(end) - 1;
-    // First and last line without asking whether they are one: small buckets straddle a line unpredictably.
-    __builtin_prefetch(at);
-    __builtin_prefetch(last);
-    for (last = std::min(last, at + kMost), at += 64; at < last; at += 64) __builtin_prefetch(at);
-}
 
 }  // namespace
 
@@ -101,13 +90,12 @@ bool Search::scan(const Source &source, const Code &code, std::uint32_t number, 
     const std::size_t before = hits.size();
     const std::uint32_t leaders = static_cast<std::uint32_t>(source.bands->shape.leaders);
     bool cut = false;
-    places_.resize(kPiece);
-    distances_.resize(std::max(distances_.size(), kPiece));
     for (std::uint32_t start = 0; start < leaders; start += kPiece) {
         const std::size_t count = std::min<std::size_t>(kPiece, leaders - start);
         const std::size_t found = kernels().near_codes(source.bands->codes() + start, count, code, plan.radius,
-                                                       places_.data(), distances_.data());
-        for (std::size_t i = 0; i < found; ++i) expand(source, start + places_[i], number, distances_[i], hits);
+                                                       room_.places.data(), room_.distances.data());
+        for (std::size_t i = 0; i < found; ++i)
+            expand(source, start + room_.places[i], number, room_.distances[i], hits);
         if (limit && hits.size() - before > 2 * enough(*limit)) {  // keep the nearest only
             cut = true;
             const auto first = hits.begin() + static_cast<std::ptrdiff_t>(before);
@@ -121,109 +109,130 @@ bool Search::scan(const Source &source, const Code &code, std::uint32_t number, 
 
 void Search::warm(const Bands &bands, const Code &code) const {
     const Way &way = plan.way(bands);
-    if (way.bands * way.masks > kChunk || cheaper_to_scan(bands)) return;
+    if (way.bands * way.masks > kProbes || cheaper_to_scan(bands)) return;
     for (int band = 0; band < way.bands; ++band) {
         const std::uint32_t *at = bands.offsets(band);
         const unsigned value = code.band(band, way.bits);
-        for (std::size_t m = 0; m < way.masks; ++m) __builtin_prefetch(at + (value ^ way.mask[m]));
+        for (std::size_t m = 0; m < way.masks; ++m) __builtin_prefetch(at + (value ^ way.mask[m].flips));
     }
 }
 
-void Search::verify(const Source &source, const Code &code, std::uint32_t number, std::vector<Hit> &hits) {
-    const Bands &bands = *source.bands;
-    const Way &way = plan.way(bands);
+Search::Room &Search::room() {
+    static thread_local const auto kept = std::make_unique_for_overwrite<Room>();
+    kept->survived = 0;
+    return *kept;
+}
+
+std::size_t Search::go_on(std::size_t at, std::size_t count, std::size_t fetched) {
+    std::size_t last = at, tags = 0;
+    while (last < count && tags + room_.probes[last].count <= kPiece) tags += room_.probes[last++].count;
+    Survivor *out = room_.survivors.data() + room_.survived;
+    if (last > at) {
+        room_.survived += kernels().near_tags(room_.probes.data(), at, last, fetched, out);
+        return last;
+    }
+    Probe &crowded = room_.probes[at], piece = crowded;
+    piece.count = kPiece;
+    room_.survived += kernels().near_tags(&piece, 0, 1, 0, out);
+    crowded.tags += kPiece;
+    crowded.ordinals += kPiece;
+    crowded.count -= kPiece;
+    return at;
+}
+
+// Reads the codes of all survivors, and calls near(from, ordinal, code, distance) for those within the radius.
+// asked(from) says which of `codes` one is to be compared with.
+template <class Asked, class Near>
+void Search::settle(const Bands &bands, const Code *codes, int radius, Asked asked, Near near) {
     constexpr std::size_t kWindow = 256;  // fetched at once: more would push one another out of the cache again
     std::array<Pair, kWindow> pairs;
     std::array<std::uint16_t, kWindow> distances;
-    const auto place_of = [&](const Survivor &s) { return bands.ordinals(static_cast<int>(s.band)) + s.place; };
-    for (std::size_t i = 0; i < std::min(kWindow, survivors_.size()); ++i) __builtin_prefetch(place_of(survivors_[i]));
-    for (std::size_t start = 0; start < survivors_.size(); start += kWindow) {
-        const std::size_t count = std::min(kWindow, survivors_.size() - start);
+    const Survivor *survivors = room_.survivors.data();
+    for (std::size_t start = 0; start < room_.survived; start += kWindow) {
+        const std::size_t count = std::min(kWindow, room_.survived - start);
         for (std::size_t i = 0; i < count; ++i) {
-            const std::uint32_t ordinal = *place_of(survivors_[start + i]);
+            const std::uint32_t ordinal = *survivors[start + i].ordinal;
             // A damaged file may name an ordinal that is not there; entry 0 is, and is only reported if it is near.
-            pairs[i] = {ordinal < bands.shape.leaders ? ordinal : 0, 0};
+            pairs[i] = {ordinal < bands.shape.leaders ? ordinal : 0, asked(survivors[start + i].from)};
             __builtin_prefetch(bands.codes() + pairs[i].ordinal);
-            if (start + kWindow + i < survivors_.size()) __builtin_prefetch(place_of(survivors_[start + kWindow + i]));
+            __builtin_prefetch(codes + pairs[i].query);
         }
-        kernels().distances(bands.codes(), &code, pairs.data(), count, distances.data());
-        for (std::size_t i = 0; i < count; ++i) {
-            if (distances[i] > plan.radius) continue;
-            const int band = static_cast<int>(survivors_[start + i].band);
-            if (way.met_before(bands.codes()[pairs[i].ordinal], code, band)) continue;
-            expand(source, pairs[i].ordinal, number, distances[i], hits);
-        }
+        kernels().distances(bands.codes(), codes, pairs.data(), count, distances.data());
+        for (std::size_t i = 0; i < count; ++i)
+            if (distances[i] <= radius) near(survivors[start + i].from, pairs[i], distances[i]);
     }
-    survivors_.clear();
+    room_.survived = 0;
 }
 
 bool Search::look(const Source &source, const Code &code, std::uint32_t number, std::vector<Hit> &hits) {
     const Bands &bands = *source.bands;
     if (cheaper_to_scan(bands)) return scan(source, code, number, hits);
-    const Kernels &kernel = kernels();
     const Way &way = plan.way(bands);
-    const std::size_t before = hits.size(), total = way.bands * way.masks;
+    const std::size_t before = hits.size();
     // So many candidates that reading every code in order costs less than fetching these one by one.
     const std::size_t too_many = std::max<std::size_t>(100'000, bands.shape.leaders / 4);
     std::size_t met = 0;
-    survivors_.clear();
-    places_.resize(kPiece);
-    probes_.resize(kChunk);
-    for (std::size_t done = 0; done < total;) {
-        const std::size_t count = std::min(kChunk, total - done);
-        for (std::size_t p = 0; p < count; ++p, ++done) {
-            const int band = static_cast<int>(done / way.masks);
-            const std::uint16_t mask = way.mask[done % way.masks];
-            const std::uint32_t *at = bands.offsets(band) + (code.band(band, way.bits) ^ mask);
-            probes_[p] = {at[0], at[1], static_cast<std::uint16_t>(code.tag(band, way.bits)),
-                          static_cast<std::uint8_t>(band), static_cast<std::uint8_t>(way.slack(mask))};
+    const auto verify = [&](int radius) {
+        met += room_.survived;
+        settle(bands, &code, radius, [](std::uint32_t) { return 0u; },
+               [&](std::uint32_t band, const Pair &pair, int distance) {
+                   if (!way.met_before(bands.codes()[pair.ordinal], code, static_cast<int>(band)))
+                       expand(source, pair.ordinal, number, distance, hits);
+               });
+    };
+    int band = 0;
+    std::size_t m = 0;
+    for (bool first = true; band < way.bands; first = false) {
+        std::size_t count = 0;
+        for (; band < way.bands && count < kProbes; ++band, m = 0) {
+            const std::uint32_t *at = bands.offsets(band);
+            const std::uint16_t *tags = bands.tags(band);
+            const std::uint32_t *ordinals = bands.ordinals(band);
+            const unsigned value = code.band(band, way.bits), tag = code.tag(band, way.bits);
+            for (; m < way.masks && count < kProbes; ++m) {
+                const std::uint32_t *bucket = at + (value ^ way.mask[m].flips);
+                room_.probes[count++] = {tags + bucket[0], ordinals + bucket[0], bucket[1] - bucket[0],
+                                         static_cast<std::uint32_t>(band), static_cast<std::uint16_t>(tag),
+                                         way.slack(way.mask[m])};
+            }
+            if (m < way.masks) break;
         }
-        for (std::size_t p = 0; p < std::min(kAhead, count); ++p)
-            fetch(bands.tags(probes_[p].band) + probes_[p].begin, bands.tags(probes_[p].band) + probes_[p].end);
-        for (std::size_t p = 0; p < count; ++p) {
-            if (p + kAhead < count) {
-                const Probe &soon = probes_[p + kAhead];
-                fetch(bands.tags(soon.band) + soon.begin, bands.tags(soon.band) + soon.end);
+        for (std::size_t p = 0; p < count;) {
+            p = go_on(p, count, count);
+            if (room_.survived < kSettle) continue;
+            verify(plan.radius);
+            if (limit && hits.size() - before > enough(*limit)) {
+                if (!first) return true;
+                room_.probes[0].slack = 0;
+                while (p == 0) {
+                    p = go_on(0, 1, 0);
+                    verify(0);
+                }
+                return true;
             }
-            const Probe &probe = probes_[p];
-            const std::uint16_t *tags = bands.tags(probe.band);
-            for (std::uint64_t start = probe.begin; start < probe.end; start += kPiece) {
-                const std::size_t found = kernel.near_tags(tags + start, std::min<std::size_t>(kPiece, probe.end - start),
-                                                           probe.tag, probe.slack, places_.data());
-                for (std::size_t i = 0; i < found; ++i)
-                    survivors_.push_back({static_cast<std::uint32_t>(start + places_[i]), probe.band});
-                met += found;
-            }
-            if (survivors_.size() < kFlush) continue;
-            verify(source, code, number, hits);
-            if (limit && hits.size() - before > enough(*limit)) return true;
             if (met > too_many) {
                 hits.resize(before);
                 return scan(source, code, number, hits);
             }
         }
     }
-    verify(source, code, number, hits);
+    verify(plan.radius);
     return false;
 }
 
 void Search::join(const Source &source, const std::vector<Code> &codes, std::vector<Hit> &hits,
                   std::vector<std::uint8_t> &again) {
     const Bands &bands = *source.bands;
-    const Kernels &kernel = kernels();
     const std::size_t queries = codes.size();
     const std::size_t too_many = std::max<std::size_t>(100'000, bands.shape.leaders / 4);
     const Way &way = plan.way(bands);
-    const std::size_t buckets = bands.shape.buckets(), leaders = bands.shape.leaders;
-    const Code *stored = bands.codes();
+    const std::size_t buckets = bands.shape.buckets();
     struct Asking {
         std::uint32_t query, met;
         std::uint16_t tag;
     };
     std::vector<Asking> asking(queries);  // the queries in the order of their buckets
     std::vector<std::uint32_t> starts(buckets + 1), met(queries), reported(queries);
-    places_.resize(kPiece);
-    pairs_.clear();
     for (int band = 0; band < way.bands; ++band) {
         // The queries by bucket, as the entries are; without those that look() will do.
         std::fill(starts.begin(), starts.end(), 0);
@@ -237,52 +246,50 @@ void Search::join(const Source &source, const std::vector<Code> &codes, std::vec
         for (std::size_t b = buckets; b > 0; --b) starts[b] = starts[b - 1];
         starts[0] = 0;
 
-        const auto settle = [&] {
-            distances_.resize(std::max(distances_.size(), pairs_.size()));
-            kernel.distances(stored, codes.data(), pairs_.data(), pairs_.size(), distances_.data());
-            for (std::size_t i = 0; i < pairs_.size(); ++i) {
-                const auto [ordinal, q] = pairs_[i];
-                if (distances_[i] > plan.radius || again[q]) continue;
-                if (way.met_before(stored[ordinal], codes[q], band)) continue;
-                const std::size_t had = hits.size();
-                expand(source, ordinal, q, distances_[i], hits);
-                reported[q] += static_cast<std::uint32_t>(hits.size() - had);
-                if (limit && reported[q] > enough(*limit)) again[q] = 1;
+        const auto verify = [&] {
+            settle(bands, codes.data(), plan.radius,
+                   [&](std::uint32_t from) {
+                       ++asking[from].met;
+                       return asking[from].query;
+                   },
+                   [&](std::uint32_t, const Pair &pair, int distance) {
+                       const std::uint32_t q = pair.query;
+                       if (again[q] || way.met_before(bands.codes()[pair.ordinal], codes[q], band)) return;
+                       const std::size_t had = hits.size();
+                       expand(source, pair.ordinal, q, distance, hits);
+                       reported[q] += static_cast<std::uint32_t>(hits.size() - had);
+                       if (limit && reported[q] > enough(*limit)) again[q] = 1;
+                   });
+        };
+        std::size_t count = 0;
+        const auto answer = [&] {
+            for (std::size_t p = 0; p < count;) {
+                p = go_on(p, count, 0);
+                if (room_.survived >= kSettle) verify();
             }
-            pairs_.clear();
+            count = 0;
         };
 
         const std::uint32_t *at = bands.offsets(band), *ordinals = bands.ordinals(band);
         const std::uint16_t *tags = bands.tags(band);
         for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
-            const std::uint64_t begin = at[bucket], end = at[bucket + 1];
-            if (begin == end) continue;
+            const std::uint32_t begin = at[bucket], size = at[bucket + 1] - begin;
+            if (!size) continue;
             if (bucket + 2 < buckets) {
                 fetch(tags + at[bucket + 2], tags + at[bucket + 3]);
                 fetch(ordinals + at[bucket + 2], ordinals + at[bucket + 3]);
             }
             for (std::size_t m = 0; m < way.masks; ++m) {
-                const std::size_t value = bucket ^ way.mask[m];
-                const int slack = way.slack(way.mask[m]);
+                const std::size_t value = bucket ^ way.mask[m].flips;
                 for (std::uint32_t i = starts[value]; i < starts[value + 1]; ++i) {
-                    Asking &asked = asking[i];
-                    for (std::uint64_t start = begin; start < end; start += kPiece) {
-                        const std::size_t found = kernel.near_tags(
-                            tags + start, std::min<std::uint64_t>(kPiece, end - start), asked.tag, slack, places_.data());
-                        if (!found) continue;
-                        asked.met += static_cast<std::uint32_t>(found);
-                        __builtin_prefetch(codes.data() + asked.query);
-                        for (std::size_t f = 0; f < found; ++f) {
-                            const std::uint32_t ordinal = ordinals[start + places_[f]];
-                            pairs_.push_back({ordinal < leaders ? ordinal : 0, asked.query});
-                            __builtin_prefetch(stored + pairs_.back().ordinal);
-                        }
-                    }
-                    if (pairs_.size() >= 256) settle();
+                    room_.probes[count++] = {tags + begin, ordinals + begin, size, i, asking[i].tag,
+                                             way.slack(way.mask[m])};
+                    if (count == kProbes) answer();
                 }
             }
+            answer();
         }
-        settle();
+        verify();
         for (std::uint32_t i = 0; i < starts[buckets]; ++i)
             if ((met[asking[i].query] += asking[i].met) > too_many) again[asking[i].query] = 1;
     }

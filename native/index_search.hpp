@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -32,10 +33,13 @@ struct Source {
 struct Way {
     int bits, t, bands;
     int reach;                        // the bands that a bucket and a tag cover: 2 or 3
-    const std::uint16_t *mask;        // a band's value, changed by each of these, names the buckets
+    struct Mask {
+        std::uint16_t flips, bits;  // what is turned over, and how many that are
+    };
+    const Mask *mask;                 // a band's value, changed by each of these, names the buckets
     std::size_t masks;                // the first is 0, then those of 1 … t-1 bits; 0: too many, scan
     Way(int bits, int radius);
-    int slack(std::uint16_t mask) const { return reach * t - 1 - std::popcount(mask); }
+    std::uint16_t slack(const Mask &mask) const { return static_cast<std::uint16_t>(reach * t - 1 - mask.bits); }
     bool met_before(const Code &a, const Code &b, int band) const;
 };
 
@@ -48,18 +52,18 @@ struct Plan {
     const Way &way(const Bands &bands) const { return bands.shape.bits == 16 ? wide : narrow; }
 };
 
-// The search of one thread; keeps its scratch memory between queries.
+// The search of one thread.
 class Search {
   public:
     // With a limit, a query stops when this many lie within the radius: more than enough to choose the nearest from.
     static std::size_t enough(std::size_t limit) { return std::max<std::size_t>(16384, 2 * limit); }
 
-    Search(const Plan &plan, std::optional<std::size_t> limit) : plan(plan), limit(limit) {}
+    Search(const Plan &plan, std::optional<std::size_t> limit) : plan(plan), limit(limit), room_(room()) {}
 
     // Fetches what the first step of look() waits for.
     void warm(const Bands &bands, const Code &code) const;
-    // Appends the hits of one query; true when it stopped early. Between one bucket and the next only, so the entries at
-    // distance 0, all in the first bucket, are always met.
+    // Appends the hits of one query; true when it stopped early. The entries at distance 0 are always met: all lie in
+    // the first bucket, and where it stops within that, the rest of it is still looked through for them.
     bool look(const Source &source, const Code &code, std::uint32_t number, std::vector<Hit> &hits);
     // Many queries together: each bucket is read once for all that want it. Sets again[i] for those that look() should do.
     void join(const Source &source, const std::vector<Code> &codes, std::vector<Hit> &hits,
@@ -70,24 +74,29 @@ class Search {
     const std::optional<std::size_t> limit;
 
   private:
-    struct Probe {
-        std::uint32_t begin, end;
-        std::uint16_t tag;
-        std::uint8_t band, slack;
+    static constexpr std::size_t kPiece = 8192;   // tags or codes gone through at once
+    static constexpr std::size_t kProbes = 512;   // probes made at once
+    static constexpr std::size_t kSettle = 1024;  // survivors waited for before their codes are fetched
+
+    // Scratch memory, kept by the thread from one search to the next.
+    struct Room {
+        std::array<Probe, kProbes> probes;
+        std::array<Survivor, kSettle + kPiece> survivors;
+        std::array<std::uint32_t, kPiece> places;
+        std::array<std::uint16_t, kPiece> distances;
+        std::size_t survived = 0;
     };
-    struct Survivor {
-        std::uint32_t place, band;
-    };
+    static Room &room();
+
     bool cheaper_to_scan(const Bands &bands) const;
     bool scan(const Source &source, const Code &code, std::uint32_t number, std::vector<Hit> &hits);
-    void verify(const Source &source, const Code &code, std::uint32_t number, std::vector<Hit> &hits);
+    // Goes on from probe `at` for as long as there is room for what may survive; returns the next probe.
+    std::size_t go_on(std::size_t at, std::size_t count, std::size_t fetched);
+    template <class Asked, class Near>
+    void settle(const Bands &bands, const Code *codes, int radius, Asked asked, Near near);
     void expand(const Source &source, std::uint32_t ordinal, std::uint32_t number, int distance,
                 std::vector<Hit> &hits) const;
-    std::vector<Probe> probes_;
-    std::vector<Survivor> survivors_;
-    std::vector<Pair> pairs_;
-    std::vector<std::uint16_t> distances_;
-    std::vector<std::uint32_t> places_;
+    Room &room_;
 };
 
 }  // namespace tocsin

@@ -16,15 +16,19 @@ from tocsin.matching.index import HashIndex, Hits
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "data" / "pdq" / "reg-test-input"
 
 
-@pytest.fixture(params=["avx2-wide", "avx2-narrow", "portable-wide", "portable-narrow"], autouse=True)
+WAYS = [f"{width}-{form}" for width in ("avx512", "avx2", "portable") for form in ("wide", "narrow")]
+
+
+@pytest.fixture(params=WAYS, autouse=True)
 def way(request, monkeypatch):
-    """Both paths of the kernels, where the CPU has both, and both forms of the block."""
-    if request.param.startswith("avx2") and _native.cpu() != "avx2":
-        pytest.skip("this CPU has no AVX2")
-    monkeypatch.setattr(index_file, "FORM", 16 if request.param.endswith("wide") else 8)
-    _native.use_portable(request.param.startswith("portable"))
+    """Every path of the kernels that the CPU has, and both forms of the block."""
+    width, form = request.param.split("-")
+    _native.use_at_most(width)
+    if _native.cpu() != width:
+        pytest.skip(f"this CPU has no {width}, or less of it than the kernels need")
+    monkeypatch.setattr(index_file, "FORM", 16 if form == "wide" else 8)
     yield request.param
-    _native.use_portable(False)
+    _native.use_at_most("avx512")
 
 
 def uniform(count, seed=0):
