@@ -83,6 +83,16 @@ def test_turned_pictures_are_found_when_asked_for(run, pictures):
     assert found["turned.png"]["matches"][0]["turn"]
 
 
+def test_what_is_like_more_entries_than_can_be_compared_is_never_clean(run, pictures, monkeypatch):
+    from tocsin.matching.answers import Answer
+    from tocsin.matching.road import Lists
+
+    monkeypatch.setattr(Lists, "examine", lambda _, items, *__: [Answer((), True, ("window",)) for _ in items])
+    found = results(run("pictures", "--list", "list", "--json", code=2))
+    assert {one["status"] for one in found.values()} == {"not-scanned"}
+    assert {one["reason"] for one in found.values()} == {"too-many-alike"}
+
+
 def test_what_could_not_be_examined_is_never_clean(run, pictures, tmp_path):
     data = (pictures / "1.jpg").read_bytes()
     (tmp_path / "odd").mkdir()

@@ -174,6 +174,22 @@ def test_windows_match_where_they_stand_to_each_other_as_listed(lists):
     assert road.match([Fingerprints(media="picture", windows=jumbled)]) == [()]
 
 
+def test_windows_that_a_thousand_pictures_have_do_not_hide_the_one_that_is_shown(lists, monkeypatch):
+    def codes(places, bits=0):
+        shown = (b"".join(round(65.535 * v).to_bytes(2, "big") for v in place).hex() for place in places)
+        return tuple(off(pdq(f"w{n}"), bits) + place for n, place in enumerate(shown))
+
+    places = [(100 + 90 * n, 200 + 40 * (n % 3) * n, 60 + 7 * n) for n in range(8)]
+    alike = [entry(f"e{n}", window=codes(places)[n % 8]) for n in range(8 * 1001)]
+    road = lists(own=[*alike, entry("the one", window=codes(places, 1))])
+    seen = [Fingerprints(media="picture", windows=codes(places))]
+    [[match]] = road.match(seen)
+    assert (match.entry, match.by) == ("the one", "window")
+    monkeypatch.setattr("tocsin.matching.road._MOST_ALIKE_AT_ALL", 1001)
+    [answer] = road.examine(seen)
+    assert (answer.matches, answer.cut) == ((), True), "what was not compared in full says so"
+
+
 def test_a_list_that_fails_stops_no_other_and_is_named(lists, monkeypatch):
     road = lists(agency=[entry("one", md5=M)], rotten=[entry("two", md5=M)])
     real = View.find

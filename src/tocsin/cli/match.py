@@ -165,6 +165,9 @@ def _result(path: str, prints: "Fingerprints", answer: "Answer") -> dict[str, An
         result["status"] = "match"
     elif prints.reason:
         result |= {"status": "not-scanned", "reason": prints.reason, "detail": prints.detail}
+    elif answer.cut and not answer.matches:
+        detail = "More entries are like it than can be compared."
+        result |= {"status": "not-scanned", "reason": "too-many-alike", "detail": detail}
     elif prints.media != "other" and not answer.comparable:
         result |= {"status": "not-scanned", "reason": "not-comparable", "detail": answer.reason}
     result["compared"] = list(answer.compared)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tocsin.media.vpdq import Shares
 
 _MOST_FRAMES = 20_000
-_MOST_ALIKE = 1000
+_MOST_ALIKE, _MOST_ALIKE_AT_ALL = 1000, 100_000
 _MOST_PAIRS = 300
 _LOOK_S = 0.75
 
@@ -318,6 +318,9 @@ class _Question:
             self._found[number].compared.add("window")
             queries = np.frombuffer(b"".join(code[:32] for code in codes), np.uint8).reshape(-1, 32)
             near = self._view.near("window", queries, RADIUS, _MOST_ALIKE)
+            if near.cut.any():  # what is alike in a thousand pictures may still be alike in the one that is shown
+                near = self._view.near("window", queries, RADIUS, _MOST_ALIKE_AT_ALL)
+                self._found[number].cut |= bool(near.cut.any())
             seen: dict[Place, set[int]] = {}
             for query, place in zip(near.query.tolist(), near.places, strict=True):
                 seen.setdefault(place, set()).add(query)
