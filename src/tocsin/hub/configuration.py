@@ -2,6 +2,7 @@
 
 ``retention`` days per kind · ``escalation`` minutes · ``public_url`` the console's address in messages ·
 ``authorities`` keys whose orders are taken in (none set: any validly signed order, its signer shown) ·
+``reporting`` who reports · ``reporting_production`` whether to the authority itself · ``review`` pauses, two people ·
 ``origin`` the log's name (made once, read only).
 """
 
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from tocsin.evidence.keys import unbase64
 from tocsin.hub import audit
 from tocsin.hub.refusals import Refused
+from tocsin.hub.reports import settings as reporting
 from tocsin.hub.sessions import Who
 from tocsin.hub.store.schema import Setting
 
@@ -98,4 +100,7 @@ _CHECKS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "escalation": _escalation,
     "public_url": _public_url,
     "authorities": _authorities,
+    "reporting": reporting.check_reporting,
+    "reporting_production": reporting.check_production,
+    "review": reporting.check_review,
 }

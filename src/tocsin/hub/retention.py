@@ -1,7 +1,8 @@
 """Keeping data no longer than was decided: nothing goes unless days are set, and a dry run shows exactly what would.
 
-What belongs to a subject under legal hold stays, whatever its age; so do open alerts with their evidence, and the
-head of every device's journal. Erasure leaves digests and the decision in the audit log, which is never shortened.
+What belongs to a subject under legal hold stays, whatever its age; so do open alerts with their evidence, what a
+report preserves (hub/reports/preserving.py), and the head of every device's journal. Erasure leaves digests and the
+decision in the audit log, which is never shortened.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,8 +16,10 @@ from sqlalchemy.orm import Session
 from tocsin.hub import audit, configuration, consultation
 from tocsin.hub.blobs import Blobs
 from tocsin.hub.refusals import Refused
+from tocsin.hub.reports import preserving
 from tocsin.hub.sessions import Who
 from tocsin.hub.store import Store
+from tocsin.hub.store.reports import Report, View
 from tocsin.hub.store.schema import (
     Alert,
     AlertEvent,
@@ -167,6 +170,9 @@ def _old_evidence(session: Session, before: datetime | None, subjects: Any, limi
         .join(Alert, FindingRecord.alert_id == Alert.id)
         .where(FindingRecord.evidence.is_not(None), or_(Alert.status != "closed", Alert.subject_id.in_(held)))
     )
+    reported = select(FindingRecord.evidence).where(
+        FindingRecord.evidence.is_not(None), FindingRecord.alert_id.in_(preserving.preserved_alerts())
+    )
     query = (
         select(EvidenceRecord.digest)
         .join(Device, EvidenceRecord.device_id == Device.id)
@@ -175,6 +181,7 @@ def _old_evidence(session: Session, before: datetime | None, subjects: Any, limi
             EvidenceRecord.status != "erased",
             Device.subject_id.in_(subjects),
             EvidenceRecord.digest.not_in(needed),
+            EvidenceRecord.digest.not_in(reported),
         )
         .order_by(EvidenceRecord.declared_at, EvidenceRecord.digest)
     )
@@ -197,6 +204,7 @@ def _old_alerts(session: Session, before: datetime | None, subjects: Any, limit:
             Alert.closed_at < before,
             Alert.subject_id.in_(subjects),
             Alert.id.not_in(with_evidence),
+            Alert.id.not_in(preserving.preserved_alerts()),
         )
         .order_by(Alert.number)
     )
@@ -240,8 +248,9 @@ def _erase_rows(session: Session, going: Plan, now: datetime) -> None:
     for alert_id in going.alerts:
         audit.record(session, audit.HUB, audit.ERASURE, f"alert:{alert_id}", _why(going, "alerts"), at=now)
     for chunk in _chunks(going.alerts):
-        for table in (Consultation, Notification, AlertEvent, FindingRecord):
+        for table in (Consultation, Notification, AlertEvent, FindingRecord, View):
             session.execute(delete(table).where(table.alert_id.in_(chunk)))
+        session.execute(update(Report).where(Report.alert_id.in_(chunk)).values(alert_id=None))
         session.execute(delete(Alert).where(Alert.id.in_(chunk)))
     sessions = _old_sessions(_before(going, "sessions"))
     if sessions is not None and going.sessions:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, defer, joinedload
 from tocsin.hub import audit, consultation
 from tocsin.hub.refusals import Refused, not_found
 from tocsin.hub.sessions import Who
+from tocsin.hub.store.reports import Report
 from tocsin.hub.store.schema import (
     Alert,
     Consultation,
@@ -99,6 +100,16 @@ def journal(who: Who) -> Select[JournalEntry]:
     """Select the journal entries of the devices that ``who`` sees."""
     owned = select(Device.id).join(Device.subject).where(_own(who, Subject.unit_id))
     return select(JournalEntry).where(JournalEntry.device_id.in_(owned))
+
+
+def reports(who: Who) -> Select[Report]:
+    """Select the reports that ``who`` sees; their facts stay sealed."""
+    return select(Report).where(_own(who, Report.unit_id))
+
+
+def report(session: Session, who: Who, report_id: str) -> Report:
+    """Return one report. Raises Refused (404) when it does not exist or is not theirs to see."""
+    return _one(session, reports(who).where(Report.id == report_id), "report")
 
 
 def alert_references(session: Session, who: Who) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from tocsin.hub import alerts, device_state, effects, notify, retention
 from tocsin.hub.device_state import DeviceState
 from tocsin.hub.hub import Hub
+from tocsin.hub.reports import filing
 
 BEGIN_WITHIN = timedelta(minutes=10)
 """How long a newly enrolled device may take until its first heartbeat."""
@@ -40,10 +41,11 @@ class Watch:
         return time.monotonic() - self.last_run if self.last_run else None
 
     def look(self, now: datetime) -> None:
-        """Look once: silent devices ring, overdue alerts move on."""
+        """Look once: silent devices ring, overdue alerts move on, reports whose worker is gone wait for a person."""
         with self.hub.store.session() as session:
             ring_silent(session, self.hub, self.started, now)
             alerts.escalate_overdue(session, self.hub, now)
+            filing.hold_lost(session, now)
         self.last_run = time.monotonic()
 
     async def run(self) -> None:

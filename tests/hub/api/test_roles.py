@@ -47,6 +47,19 @@ MATRIX: dict[str, set[str]] = {
     "GET /api/v1/orders/{order_id}": UNIT,
     "POST /api/v1/orders/{order_id}/discharge": UNIT,
     "POST /api/v1/orders/{order_id}/token": UNIT,
+    "GET /api/v1/reports": UNIT,
+    "POST /api/v1/reports": UNIT,
+    "GET /api/v1/reports/{report_id}": UNIT,
+    "PUT /api/v1/reports/{report_id}": UNIT,
+    "POST /api/v1/reports/{report_id}/ready": UNIT,
+    "POST /api/v1/reports/{report_id}/approve": UNIT,
+    "POST /api/v1/reports/{report_id}/return": UNIT,
+    "POST /api/v1/reports/{report_id}/discard": UNIT,
+    "POST /api/v1/reports/{report_id}/decide": UNIT,
+    "POST /api/v1/reports/{report_id}/erase": SUPERVISOR,
+    "GET /api/v1/reporting/workers": ADMINISTRATOR,
+    "POST /api/v1/reporting/workers": ADMINISTRATOR,
+    "DELETE /api/v1/reporting/workers/{worker_id}": ADMINISTRATOR,
 }
 
 OWN_PROOF = {
@@ -60,10 +73,14 @@ OWN_PROOF = {
     "PUT /api/v1/evidence/{digest}",
     "POST /api/v1/match",
     "GET /api/v1/device/order",
+    "GET /api/v1/reporting/queue",
+    "POST /api/v1/reporting/reports/{report_id}/take",
+    "GET /api/v1/reporting/reports/{report_id}/evidence/{digest}",
+    "POST /api/v1/reporting/reports/{report_id}/state",
     "GET /healthz",
     "GET /metrics",
 }
-"""Calls that carry their own proof (password, link, device key) or are for monitors."""
+"""Calls that carry their own proof (password, link, device key, a worker's token) or are for monitors."""
 
 ELSEWHERE = ("/api/v1/alerts", "/api/v1/devices", "/api/v1/events")
 """Held to officers and supervisors below, or streamed to everyone signed in."""
@@ -77,7 +94,7 @@ def endpoints(app: FastAPI) -> set[str]:
 
 def call(client: TestClient, endpoint: str) -> int:
     method, _, path = endpoint.partition(" ")
-    for name in ("person_id", "subject_id", "order_id", "alert_id", "device_id", "key"):
+    for name in ("person_id", "subject_id", "order_id", "alert_id", "device_id", "report_id", "worker_id", "key"):
         path = path.replace(f"{{{name}}}", "0" * 32)
     path = path.replace("{digest}", "0" * 64)
     return client.request(method, path, json={} if method in ("POST", "PUT", "PATCH") else None).status_code

@@ -13,6 +13,8 @@ from tocsin.hub.api import (
     match,
     orders,
     people,
+    reporting,
+    reports,
     session,
     subjects,
 )
@@ -21,7 +23,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     device.router,
     match.router,
     session.router,
+    reports.router,
     alerts.router,
+    reporting.router,
     evidence.router,
     subjects.router,
     orders.router,
