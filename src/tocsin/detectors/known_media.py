@@ -48,8 +48,8 @@ class KnownMedia:
 
     def examine(self, seen: Observation) -> Iterable[Finding]:
         """Return a finding for media that a list knows, unless a known-good list silences it."""
-        if not isinstance(seen.body, MediaSeen) or not seen.body.matches:
-            return
+        if not isinstance(seen.body, MediaSeen) or not seen.body.matches or seen.body.place == "stream":
+            return  # what is on air is never acted on by one frame: the live-stream detector weighs it
         media = seen.body
         left = audible(media.matches)
         if not left:

@@ -6,7 +6,7 @@ Everything else meets here. This room imports nothing of ours and does no input 
 from tocsin.model.entry import Entry, EntryKind
 from tocsin.model.finding import BENIGN, CATEGORIES, SIGNALS, Category, Direction, Finding, Quote, Signal
 from tocsin.model.health import Health, HealthState
-from tocsin.model.media import Fingerprints, Frame, Match, MediaSeen, Print
+from tocsin.model.media import Fingerprints, Frame, Label, Match, MediaSeen, Print
 from tocsin.model.observation import (
     Kind,
     Line,
@@ -40,6 +40,7 @@ __all__ = [
     "Health",
     "HealthState",
     "Kind",
+    "Label",
     "Line",
     "Match",
     "MediaSeen",

@@ -99,11 +99,27 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What an operator's own classifier said of a picture: its name, the label, Tocsin's category and how bad if true.
+
+    ``score`` is the classifier's, 0 to 1; ``precision`` what its makers measured at the threshold it passed.
+    """
+
+    classifier: str
+    name: str
+    category: str
+    severity: int
+    score: float
+    precision: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaSeen:
     """A picture, frame or file that was compared with hash lists, and what it matched.
 
-    ``place`` is ``screen`` or ``file``; ``name`` the file's path (private: only ever sealed); ``held`` says where
-    inside an archive it lay. ``box`` is where a picture stood on the screen, ``pixels`` what stood there: RGB,
+    ``place`` is ``screen``, ``file`` or ``stream``; ``name`` the file's path or the stream's address (private: only
+    ever sealed); ``held`` says where inside an archive it lay. ``labels`` are what a classifier said of a frame.
+    ``box`` is where a picture stood on the screen, ``pixels`` what stood there: RGB,
     ``box.w`` x ``box.h`` x 3 bytes, row by row, in memory only, for the evidence of an order that allows pictures.
     """
 
@@ -113,5 +129,6 @@ class MediaSeen:
     name: str = ""
     held: str = ""
     size: int = 0
+    labels: tuple[Label, ...] = ()
     box: Rect | None = None
     pixels: bytes = field(default=b"", repr=False)

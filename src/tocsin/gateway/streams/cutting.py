@@ -66,7 +66,7 @@ def _copied(av: Any, source: Any, start: float, end: float, most: int) -> Piece:
         raise StreamError("unsupported", "The stream holds no moving picture that can be copied.")
     transport = all(stream.codec_context.name in _TRANSPORT for stream in wanted)
     made = io.BytesIO()
-    made.name = "piece"  # type: ignore[misc]
+    made.name = "piece"
     with av.open(made, "w", format="mpegts" if transport else "matroska") as target:
         copies = {stream.index: target.add_stream_from_template(stream) for stream in wanted}
         seconds, full = _feed(source, wanted, copies, target, made, (start, end, most))
@@ -76,7 +76,12 @@ def _copied(av: Any, source: Any, start: float, end: float, most: int) -> Piece:
 
 
 def _feed(
-    source: Any, wanted: list[Any], copies: dict[int, Any], target: Any, made: io.BytesIO, span: tuple[float, float, int]
+    source: Any,
+    wanted: list[Any],
+    copies: dict[int, Any],
+    target: Any,
+    made: io.BytesIO,
+    span: tuple[float, float, int],
 ) -> tuple[float, bool]:
     start, end, most = span
     video = wanted[0]

@@ -115,11 +115,11 @@ class Looking:
         self._group, self._group_bytes, self._undecoded = [], 0, 0
         return self._chunks is None or not self._chunks.go_on()
 
-    def _open(self) -> InputContainer:
+    def _open(self) -> Any:
         import av
 
         try:
-            container: InputContainer = av.open(
+            return av.open(
                 _Stoppable(self, self._chunks or self._file),
                 metadata_errors="replace",
                 buffer_size=1 << 15 if self._chunks else 1 << 18,
@@ -137,7 +137,6 @@ class Looking:
             )
         except (av.error.FFmpegError, OSError, ValueError, UnicodeError, MemoryError) as error:
             raise StreamError("unreadable", "The stream is not a video, or it is damaged.") from error
-        return container
 
     def _watch(self, container: InputContainer) -> None:
         """Look at one opened container to its end, or until it must be opened anew."""

@@ -138,9 +138,9 @@ def _load() -> None:
     """Import everything now, by making a stream of a few frames and watching it by every road."""
     import av
     import numpy as np
-    import numpy.ma  # noqa: F401 (the median asks for it when it is first asked)
+    import numpy.ma  # the median asks for it
 
-    from tocsin.gateway.streams import cutting, framing, looking
+    from tocsin.gateway.streams import cutting, framing, furniture, looking
     from tocsin.media import scenes
 
     rng = np.random.default_rng(7)
@@ -166,10 +166,10 @@ def _load() -> None:
     with contextlib.suppress(looking.StreamError):
         cutting.cut(io.BytesIO(data[:100]), 0.0, 1.0, 1 << 20)
     pixels = np.zeros((160, 160, 3), np.uint8)
-    furniture = looking.Furniture()
+    player = furniture.Furniture()
     for _ in range(3):
         pixels[20:140, 20:140] = rng.integers(0, 255, (120, 120, 3))
-        looking.prints(pixels, furniture)
+        looking.prints(pixels, player)
     scenes.candidates([9, 1, 1, 9, 1])
 
 

@@ -1,0 +1,105 @@
+"""Where a stream may come from: known schemes, public addresses; a name is looked up once and connected to as found.
+
+What a playlist names is held to the same rule as what the operator names, unless the operator's own address is private
+and private addresses were allowed.
+"""
+
+import asyncio
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from tocsin.gateway.fetching import is_public
+
+SCHEMES = frozenset({"rtmp", "rtmps", "http", "https", "udp", "srt", "file"})
+_PORTS = {"rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
+_MOST = 4096
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
+
+
+class AddressError(ValueError):
+    """An address that is not watched; the message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """``allow_private``: also addresses of this machine and its own network. ``files``: also files on this machine."""
+
+    allow_private: bool = False
+    files: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A stream's address in its parts. ``listen`` is true where the stream is pushed to us and we wait for it."""
+
+    text: str
+    scheme: str
+    host: str = ""
+    port: int = 0
+    parts: SplitResult | None = None
+    listen: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The address without what may be secret in it: user, password and query."""
+        if self.parts is None or self.scheme == "file":
+            return self.text
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}{f':{self.port}' if self.port else ''}{self.parts.path}"
+
+
+def parse(text: str, rules: Rules) -> Address:
+    """Take an address apart; a text without a scheme is a file's path. Raises AddressError."""
+    if not text or len(text) > _MOST:
+        raise AddressError("A stream's address is empty, or longer than 4,096 characters.")
+    if "://" not in text:
+        if not rules.files:
+            raise AddressError("A stream's address begins with rtmp://, rtmps://, http://, https://, udp:// or srt://.")
+        return Address(text, "file")
+    if _CONTROL.search(text):
+        raise AddressError("A stream's address holds spaces or control characters.")
+    try:
+        parts = urlsplit(text)
+        scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+    except ValueError as error:
+        raise AddressError("A stream's address cannot be read.") from error
+    if scheme not in SCHEMES or (scheme == "file" and not rules.files):
+        raise AddressError(f"Streams by {scheme[:20]} are not watched; rtmp, rtmps, http, https, udp and srt are.")
+    if scheme == "file":
+        return Address(parts.path, "file")
+    waits = bool({"listen", "listen=1", "mode=listener"} & {*parts.query.split("&")})
+    listen = scheme == "udp" or (scheme in ("rtmp", "srt") and waits)
+    host = host.removeprefix("@")
+    if not host and not listen:
+        raise AddressError("A stream's address names no host.")
+    port = port or _PORTS.get(scheme, 0)
+    if not port:
+        raise AddressError(f"A stream's address by {scheme} needs a port, as in {scheme}://host:9000.")
+    return Address(text, scheme, host, port, parts, listen)
+
+
+async def pinned(host: str, port: int, rules: Rules) -> tuple[str, int]:
+    """Look a name up once and return the address to connect to. Raises AddressError where any of them is private."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise AddressError(f"The name {host[:80]} is not known.") from error
+    addresses = [str(one[4][0]) for one in found]
+    for address in addresses:
+        check(address, rules)
+    return addresses[0], port
+
+
+def check(address: str, rules: Rules) -> None:
+    """Refuse a numeric address that is not public. Raises AddressError."""
+    try:
+        ip = ipaddress.ip_address(address.split("%")[0])
+    except ValueError as error:
+        raise AddressError(f"{address[:60]} is no address.") from error
+    if rules.allow_private and not ip.is_unspecified:
+        return
+    if not is_public(ip):
+        raise AddressError("The address is private or reserved; it is not watched unless private ones are allowed.")
