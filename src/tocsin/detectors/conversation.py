@@ -5,7 +5,7 @@ Single phrases that matter alone are the *phrases* detector's.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -47,8 +47,9 @@ class Conversation:
     version: ClassVar[str] = "1.1"
     reads: ClassVar[frozenset[Kind]] = frozenset({Kind.TEXT})
 
-    def __init__(self, model: Model | None = None) -> None:
-        self._conversations = Conversations(model=model)
+    def __init__(self, model: Model | None = None, who: Mapping[Speaker, str] = _WHO) -> None:
+        """``who`` are the words by which ``why`` tells who said a thing."""
+        self._conversations, self._who = Conversations(model=model), who
         self._places: OrderedDict[str, _Place] = OrderedDict()
 
     def examine(self, seen: Observation) -> Iterable[Finding]:
@@ -91,7 +92,7 @@ class Conversation:
             category=found.category,
             severity=found.severity,
             confidence=found.confidence,
-            why=_why(found, spoken),
+            why=_why(found, spoken, self._who),
             signals=tuple(Signal(name, Direction.of(who), sure) for name, who, sure in found.signals),
             not_seen=tuple(name for name in _SIGNALS if name not in names),
             benign=found.benign,
@@ -159,14 +160,14 @@ def _quotes(found: Assessment, spoken: Spoken) -> tuple[Quote, ...]:
     return tuple(merged[-_MAX_QUOTES:])
 
 
-def _why(found: Assessment, spoken: Spoken) -> str:
+def _why(found: Assessment, spoken: Spoken, who_says: Mapping[Speaker, str]) -> str:
     """Return the sentence a person can check: what was seen, in which exact words."""
     strongest: dict[str, str] = {}
     for name, who, _ in found.signals if found.sightings else ():
         for sighting in reversed(found.sightings):
             if PUBLIC.get(sighting.signal, sighting.signal) == name and sighting.speaker is who:
                 start, end = sighting.quote.spans[0]
-                strongest[name] = f"{SIGNALS[name]} (“{sighting.quote.text[start:end]}”, {_WHO[who]})"
+                strongest[name] = f"{SIGNALS[name]} (“{sighting.quote.text[start:end]}”, {who_says[who]})"
                 break
         else:
             strongest[name] = SIGNALS[name]

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from tocsin.gateway.conversations import forgetting
+
 if TYPE_CHECKING:
     from tocsin.gateway.gateway import Gateway
 
 Service = Callable[["Gateway"], AbstractAsyncContextManager[None]]
 
-SERVICES: tuple[Service, ...] = ()
+SERVICES: tuple[Service, ...] = (forgetting,)
 """In the order in which they start; they end in the opposite order."""
