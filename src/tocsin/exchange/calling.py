@@ -4,22 +4,28 @@ Redirects are never followed (credentials would go with them), proxies are never
 message or log line holds a query, a header or a body: they may hold credentials or hashes.
 """
 
+import contextlib
 import logging
+import os
 import random
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
 import tenacity
 
-from tocsin.exchange.pages import ExchangeError, Expired, Refused, Unreachable, Unusable
+from tocsin.exchange.pages import Expired, Refused, Unreachable, Unusable
 
 MOST_BYTES = 64 * 2**20
 """Bytes that one answer may have, unpacked."""
 
 MOST_SECONDS = 300.0
+LEAST_SPEED = 2**20
+"""Bytes a second on which the time for a large answer is reckoned."""
+
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
@@ -46,6 +52,7 @@ class Caller:
         self.base = checked_base(base)
         self.host = urlsplit(self.base).hostname or ""
         self._most, self._sleep = most_bytes, sleep
+        self._slowest = MOST_SECONDS + most_bytes / LEAST_SPEED
         self._client = httpx.Client(
             headers={"Accept-Encoding": "gzip", "User-Agent": "tocsin", **(headers or {})},
             auth=auth,
@@ -70,9 +77,46 @@ class Caller:
         """Post once: whoever keeps the queue decides about a second time. Raises ExchangeError."""
         return self._once("POST", path, False, what)
 
+    def download(self, path: str, to: Path, headers: Mapping[str, str]) -> str | None:
+        """Write the body of ``base + path`` to a file, whole or not at all, trying again what may pass.
+
+        Return its ETag (empty where it has none), or None when it has not changed. Raises ExchangeError.
+        """
+        retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            wait=_wait,
+            retry=tenacity.retry_if_exception_type(Unreachable),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(self._download, path, to, headers)
+
+    def _download(self, path: str, to: Path, headers: Mapping[str, str]) -> str | None:
+        part = to.with_name(f"{to.name}.part")
+        try:
+            with self._bounded("GET", path, False, {"headers": dict(headers)}) as (answer, pieces):
+                if answer.status_code == 304:
+                    return None
+                part.unlink(missing_ok=True)
+                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    for piece in pieces:
+                        file.write(piece)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.replace(to)
+                return str(answer.headers.get("etag", ""))
+        finally:
+            part.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _again(self, method: str, path: str, link: bool, **what: Any) -> bytes:
         retrying = tenacity.Retrying(
@@ -85,29 +129,39 @@ class Caller:
         return retrying(self._once, method, path, link, what)
 
     def _once(self, method: str, path: str, link: bool, what: Mapping[str, Any]) -> bytes:
+        with self._bounded(method, path, link, what) as (_, pieces):
+            return b"".join(pieces)
+
+    @contextlib.contextmanager
+    def _bounded(
+        self, method: str, path: str, link: bool, what: Mapping[str, Any]
+    ) -> Iterator[tuple[httpx.Response, Iterator[bytes]]]:
+        """Give an answer and its pieces; whatever goes wrong on the way becomes an ExchangeError without secrets."""
         at = f"{self.host}{urlsplit(path).path[:200]}"
-        began = time.monotonic()
         try:
             with self._client.stream(method, self.base + path, **what) as answer:
                 self._check(answer, at, link)
-                held = bytearray()
-                for piece in answer.iter_bytes(65_536):
-                    held += piece
-                    if len(held) > self._most:
-                        raise Unusable(f"{at} sends more than {self._most:,} bytes in one answer; nothing was taken.")
-                    if time.monotonic() - began > MOST_SECONDS:
-                        raise Unreachable(f"{at} sends too slowly: not one answer in {MOST_SECONDS:.0f} seconds.")
-                return bytes(held)
+                yield answer, self._pieces(answer, at)
         except httpx.TimeoutException as error:
             raise Unreachable(f"{at} did not answer in time.") from error
         except httpx.DecodingError as error:
             raise Unusable(f"{at} sends what cannot be unpacked.") from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise Unreachable(f"{at} cannot be reached, or broke off ({type(error).__name__}).") from error
+
+    def _pieces(self, answer: httpx.Response, at: str) -> Iterator[bytes]:
+        began, size = time.monotonic(), 0
+        for piece in answer.iter_bytes(65_536):
+            size += len(piece)
+            if size > self._most:
+                raise Unusable(f"{at} sends more than {self._most:,} bytes in one answer; nothing was taken.")
+            if time.monotonic() - began > self._slowest:
+                raise Unreachable(f"{at} sends too slowly: not one answer in {self._slowest:.0f} seconds.")
+            yield piece
 
     def _check(self, answer: httpx.Response, at: str, link: bool) -> None:
         code = answer.status_code
-        if 200 <= code < 300:
+        if 200 <= code < 300 or (code == 304 and "if-none-match" in answer.request.headers):
             return
         if code in _AGAIN:
             raise Unreachable(f"{at} answers {code}: busy or broken at the moment.", _after(answer))
@@ -153,6 +207,3 @@ def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.after if isinstance(error, Unreachable) else 0.0
     return asked or min(LONGEST_WAIT, 0.5 * 2 ** (state.attempt_number - 1)) * random.uniform(0.8, 1.2)  # noqa: S311
-
-
-__all__ = ["Caller", "ExchangeError", "checked_base", "same_place"]

@@ -9,9 +9,14 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from tocsin.exchange.pages import ExchangeError, Mark, Opinion, Page, Unreachable, Unusable
-from tocsin.matching.lists import Entry, ListError, Reading, Rejected, Status, read
+import httpx
+
+from tocsin.evidence.keys import write_private
+from tocsin.exchange.calling import Caller, checked_base
+from tocsin.exchange.pages import Mark, Opinion, Page, Refused, Unreachable, Unusable
+from tocsin.matching.lists import Entry, ListError, Reading, Rejected, read
 from tocsin.matching.lists.entry import BadRow, keep_hash, kind_by_length
 
 BATCH = 20_000
@@ -114,4 +119,23 @@ def _is_plain(head: bytes) -> bool:
     return len(first) == 2 and first[0] in _WORDS
 
 
-__all__ = ["ExchangeError", "Status", "WholeFile"]
+def fetched_from(
+    url: str, transport: httpx.BaseTransport, login: tuple[str, str] | None = None, most: int = MOST_BYTES
+) -> Callable[[Path], bool]:
+    """Return what brings the file at ``url`` to a path, whole or not at all, when it has changed. Raises Refused."""
+    base = checked_base(f"{urlsplit(url).scheme}://{urlsplit(url).netloc}")
+    if urlsplit(url).fragment:
+        raise Refused("The address of a list has no fragment.")
+
+    def fetch(path: Path) -> bool:
+        mark = path.with_name(f"{path.name}.mark")
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        known = {"If-None-Match": mark.read_text()} if path.is_file() and mark.is_file() else {}
+        with Caller(base, auth=login, transport=transport, most_bytes=most) as caller:
+            tag = caller.download(url[len(base) :], path, known)
+        if tag is None:
+            return False
+        write_private(mark, tag.encode("utf-8", "replace"))
+        return True
+
+    return fetch

@@ -160,8 +160,7 @@ def page_of(images: Sequence[Shared], videos: Sequence[Shared], link: str) -> by
             _element(block, one, name)
     if link:
         ET.SubElement(ET.SubElement(root, "paging"), "next").text = link
-    text: bytes = ET.tostring(root, encoding="utf-8")
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text
+    return _document(root)
 
 
 def _element(block: ET.Element, one: Shared, name: str) -> None:
@@ -338,3 +337,40 @@ def read_feedback(data: bytes) -> tuple[bool, list[str]]:
         raise Unusable("A feedbackSubmission holds one <affirmative/> or one <negative>.")
     guids = [(one.text or "").strip()[:100] for one in root.iter() if local(one) == "guid"]
     return votes[0] == "affirmative", [guid for guid in guids if guid]
+
+
+def status_of(address: str, user: str, member: int, name: str) -> bytes:
+    """Return a ``status``: who asks, and which member that is."""
+    root = ET.Element("status", {"xmlns": NAMESPACE})
+    ET.SubElement(root, "ipAddress").text = address
+    ET.SubElement(root, "username").text = user
+    ET.SubElement(root, "member", {"id": str(member)}).text = name
+    return _document(root)
+
+
+def members_of(members: Sequence[tuple[int, str]]) -> bytes:
+    """Return ``members`` of (id, name)."""
+    root = ET.Element("members", {"xmlns": NAMESPACE})
+    for number, name in members:
+        ET.SubElement(root, "member", {"id": str(number)}).text = name
+    return _document(root)
+
+
+def reasons_of(kind: str, reasons: Sequence[tuple[str, str]]) -> bytes:
+    """Return ``availableFeedbackReasons`` of (guid, name).
+
+    They stand twice: right below the root, as documented, and once more in an element of the root's name, which is
+    where the client of package ``threatexchange`` looks.
+    """
+    root = ET.Element("availableFeedbackReasons", {"xmlns": NAMESPACE})
+    for at in (root, ET.Element("availableFeedbackReasons")):
+        for guid, name in reasons:
+            ET.SubElement(at, "reason", {"guid": guid, "name": name, "type": kind})
+        if at is not root:
+            root.append(at)
+    return _document(root)
+
+
+def _document(root: ET.Element) -> bytes:
+    text: bytes = ET.tostring(root, encoding="utf-8")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + text
