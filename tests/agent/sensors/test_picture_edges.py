@@ -136,3 +136,25 @@ def test_a_downscaled_photograph_keeps_its_edges(photo):
     small = Image.fromarray(photo(800, 600)).resize((213, 160), Image.Resampling.BILINEAR)
     paste(onto, 33, 41, np.asarray(small))
     assert find_pictures(onto)[0].box == Rect(33, 41, 213, 160)
+
+
+def fading(picture, first, upright):
+    """Let a picture fade to white from about its ``first`` column or row on, here sooner and there later."""
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    along, beside = (x, y) if upright else (y, x)
+    left = np.clip((first + 20 + 18 * np.sin(beside / 9) - along) / 20, 0, 1)[:, :, None]
+    return (255 - (255 - picture) * left).astype(np.uint8)
+
+
+def test_a_picture_with_a_flat_band_in_its_midst_is_whole(photo):
+    onto = screen((24, 26, 30))
+    picture = fading(photo(320, 240), 70, upright=False)
+    picture[200:] = photo(320, 40, 5)
+    paste(onto, 100, 60, picture)
+    assert near(find_pictures(onto), Rect(100, 60, 320, 240))
+
+
+def test_a_side_as_white_as_the_page_is_where_a_usual_shape_ends(photo):
+    onto = screen(size=(1280, 640))
+    paste(onto, 300, 90, fading(photo(240, 180), 150, upright=True))
+    assert near(find_pictures(onto), Rect(300, 90, 240, 180))

@@ -58,7 +58,7 @@ def test_odd_shapes_are_hashed_without_a_word(shape):
 
 def test_a_small_picture_is_hashed_as_it_is_too_when_asked_for(photo):
     thumbnail = photo(160, 120)[:, :, 1].copy()
-    enlarged, _, plain = prints_of(thumbnail, both=True)
+    enlarged, _, plain, less = prints_of(thumbnail, both=True)
     assert plain.hex == pdq.hash_array(thumbnail).hex
-    assert enlarged.hex != plain.hex
+    assert len({enlarged.hex, plain.hex, less.hex}) == 3
     assert len(prints_of(photo(500, 300)[:, :, 1], both=True)) == 1

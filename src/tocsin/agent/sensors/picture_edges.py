@@ -262,22 +262,27 @@ class _Side:
 
 
 def _shapes(sides: Sequence[_Side]) -> Iterator[list[int]]:
-    """Yield edges that give a picture one of the usual shapes, where one or two opposite sides cannot be seen."""
+    """Yield edges that give a picture one of the usual shapes, where one or two opposite sides cannot be seen.
+
+    It reaches at least to the nearest place where such a side may be, and at most half as far again.
+    """
     unsure = [i for i, side in enumerate(sides) if not side.certain]
     if unsure not in ([0], [1], [0, 1], [2], [3], [2, 3]):
         return
     edges = [side.places[0] for side in sides]
+    for i in unsure:
+        edges[i] = min(sides[i].places) if i % 2 else max(sides[i].places)
     high, wide = edges[1] - edges[0], edges[3] - edges[2]
     upright = unsure[0] < 2
     for shape in SHAPES:
         more = (wide / shape - high) if upright else (high * shape - wide)
         if not 0 < more <= _HIDDEN * (high if upright else wide):
             continue
-        for share in (0.5,) if len(unsure) == 2 else (float(unsure[0] % 2),):
-            moved = edges.copy()
-            moved[0 if upright else 2] -= round(more * (1 - share))
-            moved[1 if upright else 3] += round(more * share)
-            yield moved
+        share = 0.5 if len(unsure) == 2 else float(unsure[0] % 2)
+        moved = edges.copy()
+        moved[0 if upright else 2] -= round(more * (1 - share))
+        moved[1 if upright else 3] += round(more * share)
+        yield moved
 
 
 def _cost(choice: Sequence[int], sides: Sequence[_Side], frames: Sequence[Sequence[int]]) -> int:
@@ -323,6 +328,8 @@ def _ends(along: Shares, step: Shares) -> tuple[list[int], list[int], bool]:
     found: list[int] = []
     for begin, end in _spans(strong):
         found += [k for k in dict.fromkeys((begin, end - 1)) if k < limit]
+    if not found:  # as flat in its midst as what is behind it: the first edge further out may still be its own
+        found += [begin for begin, _ in _spans(strong) if begin >= limit][:1]
     lively = np.flatnonzero(along < _LIVE)
     texture = int(lively[0]) - 1 if lively.size else size - 1
     texture = max(0, texture)

@@ -31,19 +31,21 @@ def luma(bgr: Bytes) -> Bytes:
 def prints_of(gray: Bytes, both: bool = False) -> list[Print]:
     """Hash a crop of the screen, given as its luma (height x width).
 
-    With ``both`` an enlarged one is also hashed without its outermost pixels, which pages blend, and as it is.
+    With ``both`` an enlarged one is also hashed without its outermost pixels, which pages blend, as it is, and enlarged
+    less: what a browser's own scaling leaves behind falls differently on PDQ's grid then.
     """
     filled = fill_corners(gray)
     if max(filled.shape) >= SMALL:
         return [_print(filled)]
     if not both or min(filled.shape) < 3:
         return [_print(_enlarged(filled))]
-    return [_print(_enlarged(filled)), _print(_enlarged(filled[1:-1, 1:-1])), _print(filled)]
+    trimmed = _enlarged(filled[1:-1, 1:-1])
+    return [_print(made) for made in (_enlarged(filled), trimmed, filled, _enlarged(filled, SMALL))]
 
 
-def _enlarged(gray: Bytes) -> Bytes:
+def _enlarged(gray: Bytes, longer: int = ENLARGED) -> Bytes:
     high, wide = gray.shape
-    scale = ENLARGED / max(high, wide)
+    scale = longer / max(high, wide)
     size = (max(1, round(wide * scale)), max(1, round(high * scale)))
     return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BILINEAR))
 
