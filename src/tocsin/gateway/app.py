@@ -11,7 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from tocsin.gateway.api import ROUTERS
+from tocsin.evidence.call_log import CallLogError
+from tocsin.gateway.api import HOT, ROUTERS
 from tocsin.gateway.front import Front
 from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.refusals import Refused
@@ -42,7 +43,7 @@ def create_app(gateway: Gateway) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.gateway = gateway
-    app.add_middleware(Front, max_bytes=gateway.settings.max_bytes)
+    app.add_middleware(Front, gateway=gateway, hot=HOT)
     _answer_errors(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -79,4 +80,5 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(StoreError, unavailable)
+    app.add_exception_handler(CallLogError, unavailable)
     app.add_exception_handler(Exception, unexpected)

@@ -2,8 +2,11 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from tocsin.gateway.access import KEY_OF_PATH
 from tocsin.gateway.refusals import Refused
@@ -12,6 +15,7 @@ Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Hot = Callable[[Any, Request], Awaitable[Response]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOST_JSON: Final = 16 << 20
@@ -20,10 +24,14 @@ _SLASHES = re.compile(r"/{2,}")
 
 
 class Front:
-    """Wraps the application: ``//h/hash`` is ``/h/hash``, ``/k/KEY/h/hash`` too, and no body is without end."""
+    """Wraps the application: ``//h/hash`` is ``/h/hash``, ``/k/KEY/h/hash`` too, and no body is without end.
 
-    def __init__(self, app: App, max_bytes: int) -> None:
-        self._app, self._max = app, max_bytes
+    ``hot`` calls, by method and path, are answered here, past everything that a framework does for a call.
+    """
+
+    def __init__(self, app: App, gateway: Any, hot: Mapping[tuple[str, str], Hot]) -> None:
+        self._app, self._gateway, self._hot = app, gateway, hot
+        self._max = gateway.settings.max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on."""
@@ -35,7 +43,13 @@ class Front:
             put_in_order(scope)
         try:
             counted = _Counted(receive, _most(scope, self._max))
-            await self._app(scope, counted if counted.most else receive, send)
+            receive = counted if counted.most else receive
+            hot = self._hot.get((scope["method"], scope["path"]))
+            if hot is None:
+                await self._app(scope, receive, send)
+            else:
+                answer = await hot(self._gateway, Request(scope, receive, send))
+                await answer(scope, receive, send)
         except Refused as refused:
             await refuse(refused, send)
 
