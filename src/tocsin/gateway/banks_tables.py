@@ -16,6 +16,7 @@ class Bank(Base):
     """
 
     __tablename__ = "banks"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)

@@ -50,6 +50,7 @@ class BankTerms:
     own: bool = True
     id: int = 0
     exchange: str = ""
+    radius: int = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,7 @@ class Catalogue:
                 terms = read_terms(one)
                 HashList.open(one, self._key)
                 name = _free(bank_name(terms.name), attached)
-                attached[name] = BankTerms(name, one, negative=terms.negative, own=False, labels=("attached",))
+                attached[name] = BankTerms(name, one, negative=terms.negative, own=False, radius=terms.radius)
         return tuple(attached.values())
 
     def _load(self, session: Session) -> _Stored:
@@ -255,6 +256,7 @@ class Catalogue:
                 rings=row.rings,
                 id=row.id,
                 exchange=row.exchange,
+                radius=row.radius,
             )
         disabled: dict[str, dict[int, int]] = {}
         marked = select(Bank.name, Content.id, Content.disable_until_ts).join(Bank, Bank.id == Content.bank_id)

@@ -8,7 +8,15 @@ from pathlib import Path
 from fastapi import Request
 
 from tocsin.gateway.access import Access, Pace
+from tocsin.gateway.audit import Audit
+from tocsin.gateway.banks import Banks
+from tocsin.gateway.catalogue import Catalogue
+from tocsin.gateway.conversations import Threads
 from tocsin.gateway.enrolment import Enrolment
+from tocsin.gateway.exchanges.desk import Desk
+from tocsin.gateway.fetching import Fetcher
+from tocsin.gateway.hashing import Hasher
+from tocsin.gateway.observing import Observer, OnRoad
 from tocsin.gateway.road import Road
 from tocsin.gateway.settings import Settings
 from tocsin.gateway.store import Store
@@ -27,9 +35,28 @@ class Gateway:
     store: Store
     pace: Pace
     access: Access
+    audit: Audit
+    catalogue: Catalogue
+    fetcher: Fetcher
+    hasher: Hasher
     road: Road
+    threads: Threads
     started: datetime
     core: bool = True
+    writer: Banks | None = None
+    desk: Desk | None = None
+    other_observer: Observer | None = None
+
+    @property
+    def banks(self) -> Banks:
+        """Who changes banks; only the core process has one."""
+        assert self.writer is not None
+        return self.writer
+
+    @property
+    def observer(self) -> Observer:
+        """Who takes what lookups found."""
+        return self.other_observer or OnRoad(self)
 
     @property
     def clock(self) -> Clock:
@@ -37,23 +64,41 @@ class Gateway:
         return self.settings.clock
 
     @staticmethod
-    def open(settings: Settings, *, core: bool = True) -> "Gateway":
-        """Open the data folder and the store. Raises StoreError, ListError and the like, each a sentence."""
-        private_folder(settings.data)
+    def open(settings: Settings, *, name: str = "core") -> "Gateway":
+        """Open the data folder, the store and the lists. Raises StoreError, ListError and the like, each a sentence.
+
+        ``name`` is the process's: ``core`` or, of one that answers lookups beside it, another.
+        """
+        core = name == "core"
+        for folder in (settings.data, settings.banks, settings.keys, settings.audit):
+            private_folder(folder)
         store = Store.open(settings.data / "gateway.db")
         pace = Pace(settings.data / "pace")
+        catalogue = Catalogue(settings, store)
         return Gateway(
             settings=settings,
             store=store,
             pace=pace,
             access=Access(store, pace, open_without_keys=settings.loopback),
+            audit=Audit(settings, name),
+            catalogue=catalogue,
+            writer=Banks(settings, store, catalogue) if core else None,
+            fetcher=Fetcher(
+                settings.fetch_hosts or (None if settings.allow_private else ()),
+                allow_private=settings.allow_private,
+                max_bytes=settings.max_bytes,
+            ),
+            hasher=Hasher(settings.decoders),
             road=Road(settings.clock, _enrolment(settings) if core else None),
+            threads=Threads(settings.clock),
             started=settings.clock.now(),
             core=core,
+            desk=Desk.open(settings, store, lambda bank: catalogue.named(bank).folder) if core else None,
         )
 
     def start(self) -> None:
         """Begin what goes on by itself: sending what is recorded."""
+        self.hasher.start()
         if self.road.enrolment is not None:
             self.road.enrolment.start()
 
@@ -61,6 +106,13 @@ class Gateway:
         """Finish what waits to be written and let go of everything."""
         if self.road.enrolment is not None:
             self.road.enrolment.close()
+        if self.desk is not None:
+            self.desk.close()
+        if self.writer is not None:
+            self.writer.close()
+        self.catalogue.close()
+        self.hasher.close()
+        self.audit.close()
         self.store.close()
         self.pace.close()
 

@@ -1,0 +1,389 @@
+"""The gateway's own banks: making, changing and removing them, and what is put into them by hand.
+
+One thread writes. What waits is taken together, bank by bank, so that a hundred changes a second cost a few writes to
+the disk each; a caller is answered once its change is durable and this process sees it. The store's row comes first and
+says ``adding`` or ``removing`` until the list holds the change: what a crash cuts short is finished at the next start.
+"""
+
+import logging
+import queue
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tocsin.gateway.banks_tables import Bank, Content, DisabledEntry
+from tocsin.gateway.catalogue import Catalogue
+from tocsin.gateway.ids import entry_name
+from tocsin.gateway.refusals import Refused
+from tocsin.gateway.settings import Settings
+from tocsin.gateway.signals import TYPES, SignalError, read_signal
+from tocsin.gateway.store import Store
+from tocsin.matching.lists import Entry, ListError, Report, Status, Terms, add, build
+from tocsin.matching.lists import folder as folders
+from tocsin.matching.lists.changing import Rows
+from tocsin.matching.lists.entry import FrameHash
+
+NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,199}")
+GROUP: Final = 512
+"""Changes that are written together at most."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewContent:
+    """Something to put into a bank: signals by type, as callers write them, and what the caller says of it."""
+
+    signals: Mapping[str, str]
+    note: str = ""
+    media_uri: str = ""
+    content_id: str = ""
+    content_uri: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Job:
+    bank: int
+    done: Future[Any]
+    content: NewContent | None = None
+    remove: int = 0
+    work: Callable[[], Any] | None = None
+
+
+class Banks:
+    """Changes banks. Thread-safe; lives in the core process."""
+
+    def __init__(self, settings: Settings, store: Store, catalogue: Catalogue) -> None:
+        self._settings, self._store, self._catalogue = settings, store, catalogue
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = False
+        self._recover()
+        self._thread = threading.Thread(target=self._run, name="gateway-banks", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            self._thread.join(60)
+
+    # Banks
+
+    def create(self, name: str, *, enabled_ratio: float = 1.0, exchange: str = "", **terms: Any) -> Bank:
+        """Make a bank. ``terms``: negative, radius, severity, rings, labels, scheme, source. Raises Refused."""
+        _checked(name)
+        if any(one.name == name for one in self._catalogue.terms):
+            raise Refused(403, f"There is a bank named {name} already.")
+        try:
+            with self._store.session() as session:
+                values = {"labels": [], "exchange": exchange} | {k: v for k, v in terms.items() if v is not None}
+                row = Bank(name=name, folder=name, enabled_ratio=enabled_ratio, **values)
+                row.created_at = self._settings.clock.now()
+                session.add(row)
+                session.flush()
+                row.folder = f"{name}-{row.id}"
+        except IntegrityError as error:
+            raise Refused(403, f"There is a bank named {name} already.") from error
+        self._catalogue.refresh()
+        return row
+
+    def change(self, name: str, **values: Any) -> Bank:
+        """Change a bank; what is None stays. ``name`` may be given anew as ``new_name``. Raises Refused."""
+        new_name = values.pop("new_name", None)
+        if new_name is not None and new_name != name:
+            _checked(new_name)
+            if any(one.name == new_name for one in self._catalogue.terms):
+                raise Refused(403, f"There is a bank named {new_name} already.")
+            values["name"] = new_name
+        bank = self.own(name).id
+        return self._do(bank, lambda: self._change(bank, {k: v for k, v in values.items() if v is not None}))
+
+    def remove(self, name: str) -> None:
+        """Remove a bank with everything in it. Raises Refused."""
+        bank = self.own(name).id
+        self._do(bank, lambda: self._remove(bank))
+
+    def own(self, name: str) -> Bank:
+        """Return a bank that may be changed here. Raises Refused: 404 unknown, 403 attached at the start."""
+        terms = self._catalogue.named(name)
+        if not terms.own:
+            raise Refused(
+                403, f"The bank {name} is a list that was attached with --list; it is changed where it is kept."
+            )
+        with self._store.reading() as session:
+            row = session.get(Bank, terms.id)
+        if row is None:
+            raise Refused(404, f"There is no bank named {name}.")
+        return row
+
+    def folder(self, name: str) -> Path:
+        """Return where a bank's list lies; it is there once the bank holds something. Raises Refused."""
+        return self._settings.banks / self.own(name).folder
+
+    def take_in(self, name: str, sources: Sequence[tuple[str, Rows]]) -> Report:
+        """Take rows from elsewhere (an exchange, a file) into a bank, whole or not at all. Raises ListError."""
+        bank = self.own(name)
+        return self._do(bank.id, lambda: self._listed(bank, sources))
+
+    # What is in them
+
+    def add(self, name: str, content: NewContent) -> "Future[int]":
+        """Put something into a bank; the future has its number once it is matched. Raises Refused."""
+        bank = self.own(name)
+        _entry(0, content.signals, Status.ACTIVE)
+        return self._put(_Job(bank.id, Future(), content=content))
+
+    def take_out(self, name: str, number: int) -> "Future[int]":
+        """Take a content out of a bank; the future has how many went, 0 or 1. Raises Refused."""
+        return self._put(_Job(self.own(name).id, Future(), remove=number))
+
+    def mark(self, name: str, number: int, disable_until_ts: int | None, note: str | None, *, listed: bool) -> None:
+        """Disable or enable an entry, or note something. ``listed``: it came from elsewhere. Raises Refused."""
+        with self._store.session() as session:
+            if listed:
+                row: Any = session.get(DisabledEntry, (name, number))
+                if row is None:
+                    row = DisabledEntry(bank=name, entry_id=number, disable_until_ts=1, note="")
+                    session.add(row)
+            else:
+                row = session.get(Content, number)
+                if row is None:
+                    raise Refused(404, f"The bank {name} has no content {number}.")
+            row.disable_until_ts = row.disable_until_ts if disable_until_ts is None else disable_until_ts
+            row.note = row.note if note is None else note
+        self._catalogue.refresh()
+
+    # The one thread
+
+    def _put(self, job: _Job) -> "Future[Any]":
+        if self._closed:
+            raise Refused(503, "The gateway is stopping.")
+        self._queue.put(job)
+        return job.done
+
+    def _do(self, bank: int, work: Callable[[], Any]) -> Any:
+        return self._put(_Job(bank, Future(), work=work)).result()
+
+    def _run(self) -> None:
+        while True:
+            jobs = self._next()
+            if not jobs:
+                return
+            for bank, group in _grouped(jobs):
+                try:
+                    if group[0].work is not None:
+                        result = group[0].work()
+                        self._catalogue.refresh()
+                        group[0].done.set_result(result)
+                    else:
+                        self._write(bank, group)
+                except Exception as error:
+                    if not isinstance(error, Refused | ListError):
+                        _log.exception("A change of a bank failed")
+                    for job in group:
+                        if not job.done.done():
+                            job.done.set_exception(error)
+
+    def _next(self) -> list[_Job]:
+        """Wait for a job and return it with the others that wait; none once closed."""
+        jobs: list[_Job] = []
+        job = self._queue.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) >= GROUP or self._queue.empty():
+                return jobs
+            job = self._queue.get()
+        if jobs:
+            self._queue.put(None)
+        return jobs
+
+    def _write(self, bank_id: int, group: Sequence[_Job]) -> None:
+        now = self._settings.clock.now()
+        rows: dict[int, Content] = {}
+        gone: dict[int, bool] = {}
+        with self._store.session() as session:
+            bank = session.get(Bank, bank_id)
+            if bank is None:
+                raise Refused(404, "The bank was removed meanwhile.")
+            for at, job in enumerate(group):
+                if job.content is not None:
+                    rows[at] = _row(bank_id, job.content, now)
+                    session.add(rows[at])
+                else:
+                    held = session.get(Content, job.remove)
+                    gone[at] = held is not None and held.bank_id == bank_id and held.state != "removing"
+                    if held is not None and gone[at]:
+                        held.state = "removing"
+            session.flush()
+            numbers = {at: row.id for at, row in rows.items()}
+        entries = [
+            _entry(numbers[at], job.content.signals, Status.ACTIVE)
+            if job.content is not None
+            else _entry(job.remove, {}, Status.WITHDRAWN)
+            for at, job in enumerate(group)
+            if job.content is not None or gone[at]
+        ]
+        if entries:
+            self._listed(bank, [("changes", entries)])
+        with self._store.session() as session:
+            session.execute(update(Content).where(Content.id.in_(numbers.values())).values(state="live"))
+            removed = [group[at].remove for at, found in gone.items() if found]
+            session.execute(delete(Content).where(Content.id.in_(removed)))
+        self._catalogue.refresh()
+        for at, job in enumerate(group):
+            job.done.set_result(numbers[at] if job.content is not None else int(gone[at]))
+
+    def _listed(self, bank: Bank, sources: Sequence[tuple[str, Rows]]) -> Report:
+        path = self._settings.banks / bank.folder
+        if (path / folders.MANIFEST).is_file():
+            return add(path, sources)
+        return build(path, _terms(bank), sources)
+
+    def _change(self, bank_id: int, values: Mapping[str, Any]) -> Bank:
+        with self._store.session() as session:
+            row = session.get(Bank, bank_id)
+            if row is None:
+                raise Refused(404, "The bank was removed meanwhile.")
+            before = row.name
+            for name, value in values.items():
+                setattr(row, name, value)
+            if "name" in values:
+                moved = update(DisabledEntry).where(DisabledEntry.bank == before).values(bank=values["name"])
+                session.execute(moved)
+        path = self._settings.banks / row.folder
+        if (path / folders.MANIFEST).is_file() and values.keys() & _OF_LIST:
+            with folders.changing(path):
+                held = folders.read_terms(path)
+                new = _terms(row)
+                changed = {name: getattr(new, name) for name in ("name", "negative", "radius", "severity")}
+                folders.write_terms(path, replace(held, **changed))
+        return row
+
+    def _remove(self, bank_id: int) -> None:
+        with self._store.session() as session:
+            row = session.get(Bank, bank_id)
+            if row is None:
+                return
+            folder = row.folder
+            session.execute(delete(DisabledEntry).where(DisabledEntry.bank == row.name))
+            session.delete(row)
+        shutil.rmtree(self._settings.banks / folder, ignore_errors=True)
+
+    def _recover(self) -> None:
+        """Finish what the last run was cut short in: half-made contents, folders of banks that are gone."""
+        with self._store.session() as session:
+            banks = {row.id: row for row in session.scalars(select(Bank))}
+            unfinished = list(session.scalars(select(Content).where(Content.state != "live")))
+        kept = {row.folder for row in banks.values()}
+        for path in self._settings.banks.iterdir() if self._settings.banks.is_dir() else ():
+            if path.is_dir() and path.name not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+        for bank_id in {row.bank_id for row in unfinished}:
+            of_bank = [row for row in unfinished if row.bank_id == bank_id]
+            entries = [
+                _entry(row.id, row.signals, Status.ACTIVE)
+                if row.state == "adding"
+                else _entry(row.id, {}, Status.WITHDRAWN)
+                for row in of_bank
+            ]
+            try:
+                self._listed(banks[bank_id], [("unfinished", entries)])
+            except ListError as error:
+                _log.error("What was unfinished in bank %s stays so: %s", banks[bank_id].name, error)
+                continue
+            with self._store.session() as session:
+                adding = [row.id for row in of_bank if row.state == "adding"]
+                session.execute(update(Content).where(Content.id.in_(adding)).values(state="live"))
+                session.execute(delete(Content).where(Content.id.in_({row.id for row in of_bank} - set(adding))))
+        if unfinished:
+            self._catalogue.refresh()
+
+
+_OF_LIST: Final = frozenset({"name", "negative", "radius", "severity"})
+
+
+def _checked(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise Refused(400, "A bank's name has capital letters, digits and underscores, and no digit first.")
+
+
+def _terms(bank: Bank) -> Terms:
+    return Terms(
+        name=bank.name,
+        source=bank.source,
+        scheme=bank.scheme,
+        origin="shared" if bank.exchange else "own",
+        negative=bank.negative,
+        severity=bank.severity,
+        radius=bank.radius,
+    )
+
+
+def _row(bank: int, content: NewContent, now: Any) -> Content:
+    return Content(
+        bank_id=bank,
+        state="adding",
+        signals=dict(content.signals),
+        disable_until_ts=1,
+        note=content.note,
+        media_uri=content.media_uri,
+        content_id=content.content_id,
+        content_uri=content.content_uri,
+        metadata_json=dict(content.metadata),
+        created_at=now,
+    )
+
+
+def _entry(number: int, signals: Mapping[str, str], status: Status) -> Entry:
+    """Return a content as its list has it. Raises Refused (400) for a signal that cannot be read, or for none."""
+    updated = int(time.time()) + (status != Status.ACTIVE)
+    entry = Entry(number, id=entry_name(number), status=status, updated=updated)
+    for name, text in signals.items():
+        kind = TYPES.get(name)
+        if kind is None:
+            raise Refused(400, f"There is no signal type {name[:40]!r}; there are: {', '.join(TYPES)}.")
+        try:
+            prints = read_signal(kind, text)
+        except SignalError as error:
+            raise Refused(400, str(error)) from error
+        if kind.kind == "frames":
+            entry.frames = [FrameHash(one.at, bytes.fromhex(one.hex), one.quality) for one in prints.frames]
+        elif kind.kind == "pdq":
+            entry.hashes.append(("pdq", bytes.fromhex(prints.prints[0].hex)))
+        else:
+            entry.hashes.append((kind.kind, bytes.fromhex(getattr(prints, kind.kind))))
+    if status == Status.ACTIVE and not entry.hashes and not entry.frames:
+        raise Refused(400, "There is no signal to put into the bank.")
+    return entry
+
+
+def _grouped(jobs: Sequence[_Job]) -> list[tuple[int, list[_Job]]]:
+    """Return the jobs in groups that are written together: runs of one bank's contents, other work alone.
+
+    A bank's own order is kept; banks do not wait for each other's.
+    """
+    groups: list[tuple[int, list[_Job]]] = []
+    open_group: dict[int, list[_Job]] = {}
+    for job in jobs:
+        group = open_group.get(job.bank)
+        if job.work is None and group is not None:
+            group.append(job)
+            continue
+        group = [job]
+        groups.append((job.bank, group))
+        if job.work is None:
+            open_group[job.bank] = group
+        else:
+            open_group.pop(job.bank, None)
+    return groups
