@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from tocsin.model.media import MediaSeen
+from tocsin.model.payments import PaymentsSeen
 from tocsin.model.rect import Rect
 
 
@@ -95,7 +96,7 @@ class NotScanned:
     detail: str = ""
 
 
-Body = TextSeen | PictureSeen | MediaSeen | ProcessSeen | StateSeen | NotScanned
+Body = TextSeen | PictureSeen | MediaSeen | ProcessSeen | PaymentsSeen | StateSeen | NotScanned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
