@@ -1,7 +1,9 @@
 import hashlib
 
+import pytest
+
 from tocsin.agent.sensors.seen_files import FileKey
-from tocsin.model import Kind
+from tocsin.model import Kind, NotScanned
 
 
 def test_a_file_becomes_a_question_with_its_place(files, until):
@@ -44,6 +46,17 @@ def test_what_cannot_be_examined_is_noted_and_not_tried_again_until_it_changes(f
     files.picture("a.jpg", b"bad again")
     assert files.comparing.compare(str(path), "files", urgent=True).missed
     assert files.answers == []
+
+
+@pytest.mark.parametrize("reason", ["no-decoder", "time-out", "failed"])
+def test_what_could_not_be_examined_just_now_is_tried_again_though_it_did_not_change(files, until, reason):
+    path, real = files.picture("a.jpg", listed=True), files.hasher.fingerprint
+    files.hasher.fingerprint = lambda _source: NotScanned(reason, "Not now.")
+    assert files.comparing.compare(str(path), "files", urgent=True).missed
+    files.hasher.fingerprint = real
+    files.comparing.compare(str(path), "sweep", urgent=False)
+    until(lambda: files.answers)
+    assert files.answers[0].body.matches
 
 
 def test_while_the_hub_is_away_the_question_waits_on_disk(files, until):

@@ -1,6 +1,8 @@
+import hashlib
 import io
 import os
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,6 +30,31 @@ def test_a_picture_gives_fingerprints_whatever_its_name(tmp_path, hasher):
     assert looked.media
     assert [(one.size, one.held) for one in looked.found] == [(len(JPEG), "")]
     assert looked.key == FileKey.of(path.stat())
+
+
+def test_a_file_overwritten_while_it_is_read_gives_what_it_holds_in_the_end(tmp_path, hasher, monkeypatch):
+    """Within a tick of the kernel's clock two changes bear the same time, and its size is the same too."""
+
+    def coarse(about):
+        return FileKey(about.st_dev, about.st_ino, about.st_size, about.st_ctime_ns // 10_000_000)
+
+    monkeypatch.setattr(examining, "FileKey", SimpleNamespace(of=coarse))  # as where the clock ticks every 10 ms
+    real, data = hasher.fingerprint, [JPEG + bytes([n]) for n in range(6)]
+    path = tmp_path / "a.jpg"
+
+    def fingerprint(source):
+        made = real(source)
+        if data:
+            path.write_bytes(data.pop())
+        return made
+
+    hasher.fingerprint = fingerprint
+    del data[2:]
+    path.write_bytes(JPEG + b"?")
+    looked = examine(str(path), hasher, never)
+    [found] = looked.found
+    assert found.prints.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert looked.key == coarse(path.stat())
 
 
 def test_other_files_are_not_examined(tmp_path, hasher):

@@ -9,6 +9,7 @@ from inotify_simple import flags
 
 from tocsin.agent.sensors import files as module
 from tocsin.agent.sensors.files import FileSensor
+from tocsin.model import NotScanned
 
 
 @pytest.fixture
@@ -48,6 +49,48 @@ def test_moved_unpacked_linked_and_downloaded_files_are_all_seen(files, sensor, 
     for number in range(25):
         files.picture(f"n{number}/a/b/c/{number}.jpg")
     wanted = {"moved.jpg", "got.jpg", "in.jpg", *(f"{n}.jpg" for n in range(25))}
+    until(lambda: wanted <= files.names())
+
+
+def test_a_download_that_comes_while_nothing_can_decode_it_is_examined_a_little_later(
+    files, sensor, until, monkeypatch
+):
+    monkeypatch.setattr(module, "_AGAIN_S", (0.05, 0.05))
+    real, refused = files.hasher.fingerprint, []
+
+    def fingerprint(source):
+        if len(refused) < 2:
+            refused.append(source)
+            return NotScanned("no-decoder", "The process that decodes pictures could not be started.")
+        return real(source)
+
+    files.hasher.fingerprint = fingerprint
+    sensor()
+    path = files.picture("Downloads/a.part", listed=True)
+    path = path.rename(path.with_suffix(".jpg"))
+    until(lambda: files.answers)
+    assert files.answers[0].body.name == str(path)
+    assert files.answers[0].body.matches
+    assert [one.body.reason for one in files.missed].count("no-decoder") == 2, "and each time was told"
+
+
+def test_hundreds_of_downloads_at_once_into_folders_old_and_new_are_all_seen(files, sensor, until):
+    sensor()
+    wanted = set()
+    for number in range(240):
+        folder = files.home / "Downloads" / (f"new {number}" if number % 3 == 0 else "old") / "in"
+        path = folder / f"{number}.jpg"
+        wanted.add(path.name)
+        if number % 4 == 0:
+            part = files.picture(f"elsewhere/{number}.part", str(number).encode())
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            part = files.picture(str(path.with_suffix(".part").relative_to(files.home)), str(number).encode())
+        if number % 5 == 0:
+            path.touch()
+        if number % 7 == 0:
+            part.write_bytes(part.read_bytes())
+        part.replace(path)
     until(lambda: wanted <= files.names())
 
 

@@ -20,6 +20,18 @@ def test_a_file_is_known_until_it_changes_and_over_a_restart(tmp_path):
     assert stat.S_IMODE((tmp_path / "f.db").stat().st_mode) == 0o600
 
 
+def test_a_time_set_ahead_does_not_hide_what_is_written_later(tmp_path):
+    path, ahead = tmp_path / "a", (0, 2**62)
+    path.write_bytes(b"one")
+    os.utime(path, ns=ahead)
+    before = FileKey.of(path.stat())
+    first = path.stat().st_ctime_ns
+    while path.stat().st_ctime_ns == first:  # until the kernel's clock ticks
+        path.write_bytes(b"two")
+        os.utime(path, ns=ahead)
+    assert FileKey.of(path.stat()) != before
+
+
 def test_a_time_set_back_does_not_make_another_file_look_seen(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"one")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tocsin.agent.asking import Asking
-from tocsin.agent.sensors.examining import Found, Looked, examine, kept, recalled
+from tocsin.agent.sensors.examining import AGAIN, Found, Looked, examine, kept, recalled
 from tocsin.agent.sensors.hashing import Hasher
 from tocsin.agent.sensors.seen_files import FileKey, SeenFiles
 from tocsin.model import Clock, Kind, MediaSeen, Observation
@@ -38,7 +38,7 @@ class Comparing:
                 seen = self._observed(path, one, sensor, seen_ns)
                 self._asking.ask(one.prints, seen, urgent=urgent, done=note)
             return looked
-        if looked.missed and key is not None:
+        if looked.missed and key is not None and not any(missed.reason in AGAIN for missed in looked.missed):
             self._seen.put(key, _CANNOT)
         done()
         return looked

@@ -7,6 +7,7 @@ file that changes while it is read is read again and never half of it taken for 
 import json
 import os
 import stat
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,11 @@ from tocsin.model import Fingerprints, NotScanned
 LARGEST_READ = 64 << 20
 """A file up to this size is read here and handed over whole; a larger one is handed over by its path."""
 _TRIES = 3
+_TICK_S = 0.02
+"""Two changes nearer to each other than this may bear the same time (the kernel's clock ticks every 1 to 10 ms)."""
 _MAX_KEPT = 256 << 10
+AGAIN = frozenset({"changing", "failed", "no-decoder", "time-out"})
+"""Why a file was not scanned that may be scanned another time: nothing is noted against it."""
 GONE = NotScanned("vanished", "The file was gone before it could be read.")
 _CHANGING = NotScanned("changing", "The file changed every time it was read.")
 
@@ -79,6 +84,8 @@ def _once(path: str, hasher: Hasher, known: Callable[[FileKey], list[Found] | No
         opened = os.fstat(handle)
         if not stat.S_ISREG(opened.st_mode):
             return True
+        if _settled(opened):
+            opened = os.fstat(handle)
         looked.key = FileKey.of(opened)
         head = os.pread(handle, formats.HEAD, 0)
         kind = formats.kind_of(head)
@@ -95,6 +102,14 @@ def _once(path: str, hasher: Hasher, known: Callable[[FileKey], list[Found] | No
         return FileKey.of(os.fstat(handle)) == looked.key
     finally:
         os.close(handle)
+
+
+def _settled(about: os.stat_result) -> bool:
+    """Wait where a file changed just now, and say so: a change after the reading must not bear the time of this one."""
+    left = _TICK_S - (time.time_ns() - about.st_ctime_ns) / 1e9
+    if left > 0:
+        time.sleep(min(left, _TICK_S))
+    return left > 0
 
 
 def _whole(data: bytes, path: str, kind: str, hasher: Hasher, looked: Looked) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tocsin.agent.sensors.comparing import Comparing
+from tocsin.agent.sensors.examining import AGAIN
 from tocsin.agent.sensors.folders import MountWatch, Places
 from tocsin.agent.sensors.inotify import TreeWatch
 from tocsin.model import Clock, Kind, NotScanned, Observation
@@ -20,10 +21,15 @@ SETTLE_S, SETTLE_MOST_S = 0.1, 1.0
 """A file is examined when nothing was written to it for so long, or so long after the first writing."""
 _LARGE = 8 << 20
 _TURN_S = 0.5
+_AGAIN_S = (2.0, 15.0)
+"""How long after it could not be examined a file is tried once more, and then once more."""
+_MOST_AGAIN = 1000
 _MOST_DUE = 100_000
 _LANE = 2000
 _POLL_S = 30.0
 _MARGIN_S = 2.0
+_TICK_S = 0.02
+"""How far the time that a file bears may lag behind the clock."""
 
 
 class FileSensor:
@@ -53,6 +59,8 @@ class FileSensor:
         self._due: dict[str, tuple[float, float, int]] = {}
         self._lanes: tuple[queue.Queue[tuple[str, int] | None], ...] = (queue.Queue(_LANE), queue.Queue(_LANE))
         self._missed: queue.SimpleQueue[NotScanned] = queue.SimpleQueue()
+        self._failed: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._again: dict[str, int] = {}
         self._drives: set[str] = set()
         self._lost = False
         self._overflows = 0
@@ -67,7 +75,7 @@ class FileSensor:
 
     def observations(self) -> Iterator[Observation]:
         """Yield what could not be examined, until closed; what could goes to be asked about."""
-        began = time.time()
+        began = time.time() - _TICK_S
         threads = [threading.Thread(target=self._work, args=(lane,), daemon=True) for lane in self._lanes]
         mounts = MountWatch(self._places.mountinfo)
         try:
@@ -85,6 +93,7 @@ class FileSensor:
                 if not self._lost:
                     caught_up = moment
                 self._poll()
+                self._try_again()
                 self._hand_out()
                 yield from self._told()
         finally:
@@ -154,6 +163,16 @@ class FileSensor:
                 full.add(number)
                 self._due[path] = (now + _TURN_S, *self._due[path][1:])
 
+    def _try_again(self) -> None:
+        """Have files that could not be examined just now (no decoder, too slow) examined a little later, twice."""
+        while not self._failed.empty():
+            path = self._failed.get()
+            tries = self._again.pop(path, 0)
+            if tries < len(_AGAIN_S) and path not in self._due and len(self._again) < _MOST_AGAIN:
+                self._again[path] = tries + 1
+                now = time.monotonic()
+                self._due[path] = (now + _AGAIN_S[tries], now, self._clock.monotonic_ns())
+
     def _work(self, lane: "queue.Queue[tuple[str, int] | None]") -> None:
         """Examine what a lane brings, whatever it is."""
         while (task := lane.get()) is not None and not self._closed.is_set():
@@ -168,6 +187,8 @@ class FileSensor:
                 continue
             for missed in looked.missed:
                 self._missed.put(missed)
+            if any(missed.reason in AGAIN for missed in looked.missed):
+                self._failed.put(path)
 
     def _catch_up(self, since: float) -> Iterator[Observation]:
         """Look through everything for what changed while news were lost, no faster than it is examined; say it."""

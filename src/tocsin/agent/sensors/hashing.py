@@ -47,7 +47,7 @@ class Workers:
         try:
             return self._limited.fingerprint(source, self._options)
         except LimitedError:
-            return NotScanned("unsupported", _NO_WORKER)
+            return NotScanned("no-decoder", _NO_WORKER)
 
     def members(self, source: Path | bytes) -> Iterator[tuple[str, int, Fingerprints | NotScanned]]:
         """Yield what the files in an archive gave."""
@@ -55,7 +55,7 @@ class Workers:
             for held in self._limited.members(source, self._options):
                 yield held.name, held.size, held.result
         except LimitedError:
-            yield "", 0, NotScanned("unsupported", _NO_WORKER)
+            yield "", 0, NotScanned("no-decoder", _NO_WORKER)
 
     def warm(self) -> None:
         """Start a worker before there is anything to decode, so that the first file does not wait for it."""

@@ -25,7 +25,8 @@ _COMMIT_S, _COMMIT_ROWS = 1.0, 200
 
 @dataclass(frozen=True, slots=True)
 class FileKey:
-    """What a file is known by. ``changed`` (ns) is the later of both its times: the one of its inode cannot be set."""
+    """What a file is known by. ``changed`` is made of both its times: that of its inode cannot be set, but some drives
+    keep only the other."""
 
     dev: int
     ino: int
@@ -36,7 +37,7 @@ class FileKey:
     def of(about: os.stat_result) -> "FileKey":
         """Return the key of a file's facts."""
         dev, ino = (value - 2**64 if value >= 2**63 else value for value in (about.st_dev, about.st_ino))
-        return FileKey(dev, ino, about.st_size, max(about.st_mtime_ns, about.st_ctime_ns))
+        return FileKey(dev, ino, about.st_size, (about.st_ctime_ns * 1_000_003 + about.st_mtime_ns) % 2**63)
 
 
 class SeenFiles:
