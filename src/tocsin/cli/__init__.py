@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lists": ("tocsin.cli.lists", "Build and keep lists of known media."),
     "match": ("tocsin.cli.match", "Compare files and folders with hash lists."),
     "gateway": ("tocsin.cli.gateway", "Serve lookups, messages and live streams to internet services."),
+    "stream": ("tocsin.cli.stream", "Watch live streams and recordings."),
     "evidence": ("tocsin.cli.evidence", "Open and verify sealed evidence."),
     "audit": ("tocsin.cli.audit", "Verify and export the audit log."),
     "bench": ("tocsin.cli.bench", "Run the measurements of docs/benchmarks.md."),

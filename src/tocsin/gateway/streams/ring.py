@@ -30,6 +30,11 @@ class Ring:
         self._short = False
 
     @property
+    def head(self) -> bytes:
+        """What a decoder must see first."""
+        return bytes(self._head)
+
+    @property
     def size(self) -> int:
         """Bytes held."""
         return self._size + len(self._head)
@@ -41,7 +46,7 @@ class Ring:
 
     def first(self, data: bytes) -> None:
         """Keep what must be read before everything else (an initialisation segment)."""
-        if len(data) <= 1 << 20:
+        if len(data) <= 1 << 19:
             self._head = bytearray(data)
 
     def add(self, data: bytes, now: float) -> None:
