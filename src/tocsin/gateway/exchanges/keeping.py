@@ -119,6 +119,11 @@ class Exchanges:
                 row.interval_s = _bounded(interval_s)
             return row
 
+    def read_now(self, name: str) -> None:
+        """Make an exchange due. Raises Refused (404)."""
+        with self._store.session() as session:
+            _found(session, name).due_at = self._settings.clock.now()
+
     def allow_shrink(self, name: str) -> None:
         """Let the next complete reading withdraw as much as it says, once. Raises Refused (404)."""
         with self._store.session() as session:

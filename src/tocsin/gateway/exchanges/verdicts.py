@@ -22,6 +22,7 @@ from tocsin.model import Clock
 SOONEST_S: Final = 30
 LATEST_S: Final = 6 * 3600
 MOST_AT_ONCE: Final = 200
+MOST_LISTED: Final = 1000
 MOST_REFUSALS: Final = 5
 """Times that an exchange may refuse a verdict before it is put aside for a person to see."""
 
@@ -136,6 +137,19 @@ class Verdicts:
                 if refused and row.attempts >= MOST_REFUSALS:
                     row.state = "refused"
                     _log.warning("%s refuses a verdict for good: %s", one.exchange, message)
+
+    def listed(self, name: str) -> list[dict[str, Any]]:
+        """Return an exchange's verdicts, the newest first; never a hash."""
+        chosen = select(Verdict).where(Verdict.exchange == name).order_by(Verdict.id.desc()).limit(MOST_LISTED)
+        with self._store.reading() as session:
+            return [
+                {
+                    "id": row.id, "entry": row.entry, "signal_type": row.kind,
+                    "verdict": "true" if row.good else "false", "by": row.said_by, "at": row.said_at.isoformat(),
+                    "state": row.state, "attempts": row.attempts, "message": row.message,
+                }
+                for row in session.scalars(chosen)
+            ]  # fmt: skip
 
     def counts(self) -> Mapping[str, int]:
         """Return how many verdicts are in each state."""
