@@ -27,6 +27,15 @@ def strip(rgb: Pixels) -> Pixels | None:
     ``rgb`` is (height, width, 3). The border is one colour, on any of the four sides, of any width on each; a
     second border of another colour inside it is found by calling again. The result is contiguous.
     """
+    found = inside(rgb)
+    if found is None:
+        return None
+    top, bottom, left, right = found
+    return np.ascontiguousarray(rgb[top:bottom, left:right])
+
+
+def inside(rgb: Pixels) -> tuple[int, int, int, int] | None:
+    """Return (top, bottom, left, right) of what lies inside a uniform border, or None, as ``strip`` has it."""
     height, width = rgb.shape[:2]
     if height < MIN_SIDE or width < MIN_SIDE:
         return None
@@ -43,7 +52,7 @@ def strip(rgb: Pixels) -> Pixels | None:
         return None
     if height - inside_height < max(1, LEAST * height) and width - inside_width < max(1, LEAST * width):
         return None
-    return np.ascontiguousarray(rgb[top:bottom, left:right])
+    return top, bottom, left, right
 
 
 def _border_colour(rgb: Pixels) -> npt.NDArray[np.int16] | None:

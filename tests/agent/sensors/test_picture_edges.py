@@ -158,3 +158,14 @@ def test_a_side_as_white_as_the_page_is_where_a_usual_shape_ends(photo):
     onto = screen(size=(1280, 640))
     paste(onto, 300, 90, fading(photo(240, 180), 150, upright=True))
     assert near(find_pictures(onto), Rect(300, 90, 240, 180))
+
+
+def test_a_film_is_cut_from_bars_that_compression_made_uneven(photo):
+    onto = screen()
+    frame = np.zeros((432, 768, 3), np.uint8)
+    frame[:, 219:551] = np.random.default_rng(2).integers(0, 7, (432, 332, 3))
+    frame[:, 235:535] = photo(300, 432)
+    frame[:, 235:300] //= 12
+    paste(onto, 40, 60, frame)
+    film = Rect(40, 60, 768, 432)
+    assert near(find_pictures(onto, films=[film], apart=False), Rect(275, 60, 300, 432))

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from tocsin.agent.sensors.regions import clip, grow, touch
 from tocsin.agent.sensors.tiles import components
+from tocsin.media import borders
 from tocsin.model import Rect
 
 Pixels = npt.NDArray[np.uint8]
@@ -99,7 +100,8 @@ def find_pictures(
     out: dict[Rect, Found] = {}
     for film in films:
         framed = _crops(grain, _Part(film))
-        out[film] = Found(tuple(dict.fromkeys((film, *(framed.crops if framed else ())))), True)
+        crops = (film, *_without_bars(bgr, film), *(framed.crops if framed else ()))
+        out[film] = Found(tuple(dict.fromkeys(crops)), True)
     for rough in rough_places(grain.busy()):
         if near is not None and not any(touch(rough, rect, _REACH) for rect in near):
             continue
@@ -110,6 +112,14 @@ def find_pictures(
         if len(out) >= MOST_PICTURES:
             break
     return list(out.values())[:MOST_PICTURES]
+
+
+def _without_bars(bgr: Pixels, film: Rect) -> Iterator[Rect]:
+    """Yield what lies between a film's bars, which its compression made uneven near the edge."""
+    found = borders.inside(bgr[film.y : film.bottom, film.x : film.right, :3])
+    if found is not None:
+        top, bottom, left, right = found
+        yield Rect(film.x + left, film.y + top, right - left, bottom - top)
 
 
 def rough_places(busy: Mask) -> list[Rect]:
