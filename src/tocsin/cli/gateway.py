@@ -1,11 +1,13 @@
 """``tocsin gateway``: the API for internet services, and the keys that open it."""
 
 import contextlib
+import gc
 import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ import click
 from tocsin.cli.speaking import Failure, line
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from tocsin.gateway.gateway import Gateway
     from tocsin.gateway.settings import Settings
     from tocsin.gateway.store import Store
@@ -148,30 +152,50 @@ def check(settings: "Settings") -> None:
 
 def serve(settings: "Settings") -> None:
     """Run until Ctrl-C or a termination signal; say where."""
-    import uvicorn
-
-    from tocsin.cli.up import KEEP_ALIVE_S, address_of, listening
+    from tocsin.cli.up import address_of, listening
     from tocsin.gateway.app import create_app
+    from tocsin.gateway.forwarding import router
     from tocsin.gateway.gateway import Gateway
 
-    with alone(settings.data), listening(settings) as listener:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with alone(settings.data), listening(settings) as listener, contextlib.suppress(KeyboardInterrupt):
         gateway = Gateway.open(settings)
         _first_key(gateway)
-        config = uvicorn.Config(
-            create_app(gateway),
-            http="httptools",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=5,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
-        )
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        with contextlib.suppress(KeyboardInterrupt):
-            _server(config, gateway, address_of(settings, listener)).run(sockets=[listener])
+        address = address_of(settings, listener)
+        if settings.workers == 1:
+            _server(create_app(gateway), settings, lambda: say_where(gateway, address)).run(sockets=[listener])
+        else:
+            _serve_many(create_app(gateway, more=(router,)), gateway, listener, address)
     click.echo("The gateway has stopped.")
+
+
+def _serve_many(app: "FastAPI", gateway: "Gateway", listener: socket.socket, address: str) -> None:
+    """Serve from several processes: this one keeps the state and is asked by the others over a unix socket."""
+    import os
+
+    from tocsin.gateway.workers import Workers, remove_socket
+
+    settings = gateway.settings
+    remove_socket(settings.core_socket)
+    inner = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        inner.bind(str(settings.core_socket))
+    finally:
+        os.umask(mask)
+    inner.listen(1024)
+    workers = Workers(settings, listener.fileno(), lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    def say() -> None:
+        if workers.wait():
+            say_where(gateway, address)
+
+    workers.start()
+    try:
+        _server(app, settings, threading.Thread(target=say, daemon=True).start, tls=False).run(sockets=[inner])
+    finally:
+        workers.stop()
+        remove_socket(settings.core_socket)
 
 
 def _first_key(gateway: "Gateway") -> None:
@@ -199,17 +223,33 @@ def alone(data: Path) -> Iterator[None]:
         lock.close()
 
 
-def _server(config: Any, gateway: "Gateway", address: str) -> Any:
-    """Return a server that says where it is once it answers."""
+def _server(app: "FastAPI", settings: "Settings", started: Callable[[], None], *, tls: bool = True) -> Any:
+    """Return a server that says so once it answers."""
     import uvicorn
+
+    from tocsin.cli.up import KEEP_ALIVE_S
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                say_where(gateway, address)
+                gc.collect()
+                gc.freeze()  # what is loaded by now stays; the collector need not look at it again
+                started()
 
-    return Server(config)
+    return Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=5,
+            ssl_certfile=settings.tls_cert if tls else None,
+            ssl_keyfile=settings.tls_key if tls else None,
+        )
+    )
 
 
 def say_where(gateway: "Gateway", address: str) -> None:

@@ -2,11 +2,11 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -22,8 +22,11 @@ from tocsin.gateway.store import StoreError
 _log = logging.getLogger(__name__)
 
 
-def create_app(gateway: Gateway) -> FastAPI:
-    """Return the application of an opened gateway; its services run while its lifespan does, and it is closed then."""
+def create_app(gateway: Gateway, more: Sequence[APIRouter] = ()) -> FastAPI:
+    """Return the application of an opened gateway; its services run while its lifespan does, and it is closed then.
+
+    ``more`` are routers beside those that every gateway has.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -44,13 +47,13 @@ def create_app(gateway: Gateway) -> FastAPI:
     )
     app.state.gateway = gateway
     app.add_middleware(Front, gateway=gateway, hot=HOT)
-    _answer_errors(app)
-    for router in ROUTERS:
+    answer_errors(app)
+    for router in (*ROUTERS, *more):
         app.include_router(router)
     return app
 
 
-def _answer_errors(app: FastAPI) -> None:
+def answer_errors(app: FastAPI) -> None:
     """Answer every error with ``{"message": sentence}``, as HMA's clients expect."""
 
     async def refused(_: Request, error: Exception) -> JSONResponse:

@@ -88,9 +88,10 @@ class Catalogue:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop following."""
+        """Stop following, and let go of the lists."""
         self._stop.set()
         self._thread.join(5)
+        self._open, self._banks = {}, (None, ())
 
     @property
     def terms(self) -> tuple[BankTerms, ...]:

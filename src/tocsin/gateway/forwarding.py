@@ -1,0 +1,125 @@
+"""Between the processes of one gateway: what a worker does not answer itself goes to the core over a unix socket.
+
+The socket lies in the gateway's data folder, which only its user can enter. Calls keep their key, so the core lets in
+whom it knows; sightings (what a lookup matched) go by a path that nobody outside can name.
+"""
+
+import json
+import struct
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from tocsin.gateway.access import KEY_OF_PATH
+from tocsin.gateway.front import Receive, Scope, Send
+from tocsin.gateway.gateway import of
+from tocsin.gateway.observing import OnRoad, Sighting
+from tocsin.gateway.refusals import Refused
+from tocsin.media import messages
+from tocsin.model.media import Fingerprints, Match
+
+INTERNAL: Final = "/internal/"
+"""Paths between processes; refused when they come from outside."""
+
+_LENGTH = struct.Struct("<I")
+_HOP = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"te", b"upgrade", b"proxy-connection", b"host"})
+_TIMES = httpx.Timeout(300.0, connect=5.0)
+
+router = APIRouter(include_in_schema=False)
+
+
+class Core:
+    """The way to the core process."""
+
+    def __init__(self, socket: Path) -> None:
+        self._client = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(socket), limits=httpx.Limits(max_connections=256)),
+            base_url="http://core",
+            timeout=_TIMES,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.aclose()
+
+    async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a call on and its answer back, both as they stream. Raises Refused (503) where the core is not there."""
+        if scope["path"].startswith(INTERNAL):
+            raise Refused(404, "Not Found.")
+        headers = [(name, value) for name, value in scope["headers"] if name not in _HOP]
+        if KEY_OF_PATH in scope:
+            headers.append((b"x-api-key", scope[KEY_OF_PATH].encode("latin-1", "replace")))
+        query = scope["query_string"]
+        target = scope["raw_path"] + (b"?" + query if query else b"")
+        url = httpx.URL("http://core").copy_with(raw_path=target)
+        has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+        content = _body(receive) if has_body else None
+        asked = self._client.build_request(scope["method"], url, headers=headers, content=content)
+        try:
+            answer = await self._client.send(asked, stream=True)
+        except httpx.TransportError as error:
+            raise Refused(
+                503, "The gateway's core process does not answer; try again.", {"Retry-After": "2"}
+            ) from error
+        try:
+            given = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _HOP]
+            await send({"type": "http.response.start", "status": answer.status_code, "headers": given})
+            async for piece in answer.aiter_raw():
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            await answer.aclose()
+
+    async def see(self, sighting: Sighting) -> bool:
+        """Show a sighting to the core's road."""
+        try:
+            answer = await self._client.post(f"{INTERNAL}sighting", content=packed(sighting))
+        except httpx.TransportError as error:
+            raise Refused(503, "What matched could not be recorded; try again.", {"Retry-After": "2"}) from error
+        if answer.status_code != 200:
+            raise Refused(503, "What matched could not be recorded; try again.", {"Retry-After": "2"})
+        return answer.json() is True
+
+
+@router.post(f"{INTERNAL}sighting")
+async def sighting(request: Request) -> Response:
+    """Take a sighting from a worker."""
+    recorded = await OnRoad(of(request)).see(unpacked(await request.body()))
+    return Response(b"true" if recorded else b"false", media_type="application/json")
+
+
+def packed(sighting: Sighting) -> bytes:
+    """Return a sighting as one message: the length of its JSON, the JSON, then the bytes that were uploaded."""
+    told: dict[str, Any] = {
+        name: getattr(sighting, name) for name in ("caller", "signal", "name", "media_type", "url", "item", "account")
+    }
+    told |= {"prints": messages.told(sighting.prints), "matches": [asdict(match) for match in sighting.matches]}
+    head = json.dumps(told).encode()
+    return _LENGTH.pack(len(head)) + head + sighting.data
+
+
+def unpacked(message: bytes) -> Sighting:
+    """Return the sighting that a message holds."""
+    (length,) = _LENGTH.unpack_from(message)
+    told = json.loads(message[4 : 4 + length])
+    prints = messages.result_of(told.pop("prints"))
+    assert isinstance(prints, Fingerprints)
+    matches = tuple(Match(**raw | {"shares": raw["shares"] and tuple(raw["shares"])}) for raw in told.pop("matches"))
+    return Sighting(prints=prints, matches=matches, data=message[4 + length :], **told)
+
+
+async def _body(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return
+        more = message.get("more_body", False)
+        if piece := message.get("body", b""):
+            yield piece
