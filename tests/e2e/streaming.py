@@ -1,0 +1,92 @@
+"""Streams made in code and pushed by the real ffmpeg, for the tests of live streams."""
+
+import contextlib
+import functools
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+FFMPEG = shutil.which("ffmpeg") or ""
+needs_ffmpeg = pytest.mark.skipif(not FFMPEG, reason="ffmpeg is not installed")
+SIZE = (320, 240)
+
+
+def landscape(seed: int, size: tuple[int, int] = SIZE) -> Image.Image:
+    """A made picture with enough in it: hills, a sky, some noise at low resolution."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    low = Image.fromarray(rng.integers(0, 255, (9, 12, 3), np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    pixels = np.asarray(low, np.float32)
+    x = np.arange(width)
+    for depth in range(3):
+        ridge = height * (0.35 + 0.2 * depth) + 30 * np.sin(x / rng.uniform(20, 60) + rng.uniform(0, 6))
+        below = np.arange(height)[:, None] > ridge[None]
+        pixels = np.where(below[..., None], 0.5 * pixels + rng.uniform(0, 120, 3), pixels)
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def make_stream(folder: Path, listed: Path, *, seconds: float = 7, on: float = 2.0, off: float = 5.0) -> Path:
+    """Make an MP4 of a moving test picture in which the listed picture is shown for a while; a keyframe each 0.5 s."""
+    made = folder / "stream.mp4"
+    show = f"[0][1]overlay=enable='between(t,{on},{off})'"
+    subprocess.run(
+        [
+            *(FFMPEG, "-loglevel", "error", "-nostdin", "-y"),
+            *("-f", "lavfi", "-i", f"testsrc2=size={SIZE[0]}x{SIZE[1]}:rate=20:duration={seconds}"),
+            *("-loop", "1", "-t", str(seconds), "-i", str(listed)),
+            *("-f", "lavfi", "-t", str(seconds), "-i", "sine=frequency=300"),
+            *("-filter_complex", show, "-map", "2:a", "-c:a", "aac", "-b:a", "32k", "-t", str(seconds)),
+            *("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "10", "-sc_threshold", "0"),
+            *("-pix_fmt", "yuv420p", str(made)),
+        ],
+        check=True,
+    )
+    return made
+
+
+@contextlib.contextmanager
+def pushing(
+    video: Path, *target: str, loop: bool = False, read: tuple[str, ...] = ("-re",)
+) -> Iterator[subprocess.Popen]:
+    """Push a file as it plays, packets as they are."""
+    again = ("-stream_loop", "-1") if loop else ()
+    command = [FFMPEG, "-loglevel", "error", "-nostdin", *read, *again, "-i", str(video), "-c", "copy", *target]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serve a folder over HTTP on loopback."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,108 @@
+"""Real ffmpeg pushes a stream in which a listed picture is shown; the command finds it on air and seals the seconds."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from streaming import FFMPEG, free_port, landscape, make_stream, needs_ffmpeg, pushing, serving
+from tocsin.evidence.sealing import new_identity, open_sealed
+
+pytestmark = [pytest.mark.e2e, needs_ffmpeg]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The stream as a file, and the folder of a list with the one picture."""
+    folder = tmp_path_factory.mktemp("made")
+    listed = folder / "listed.png"
+    landscape(5).save(listed)
+    tocsin = [sys.executable, "-m", "tocsin", "lists", "build", "shown", "--from", str(listed)]
+    subprocess.run([*tocsin, "--out", str(folder / "list")], check=True, capture_output=True)
+    return make_stream(folder, listed), folder / "list"
+
+
+def command(made: tuple[Path, Path], address: str, *more: str) -> subprocess.Popen:
+    arguments = ["stream", address, "--list", str(made[1]), "--json", "--allow-private", "--after", "1", *more]
+    return subprocess.Popen(
+        [sys.executable, "-m", "tocsin", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def found_by(process: subprocess.Popen, timeout: float = 60) -> list[dict]:
+    out, err = process.communicate(timeout=timeout)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert process.returncode == 1, (process.returncode, err, lines)
+    rungs = [line["rung"] for line in lines]
+    assert rungs[:2] == ["note", "ring"], (rungs, err)
+    assert all(line["matches"][0]["list"] == "shown" for line in lines)
+    return lines
+
+
+def test_a_recording_is_watched_and_its_seconds_sealed(made: tuple[Path, Path], tmp_path: Path) -> None:
+    identity, recipient = new_identity()
+    lines = found_by(command(made, str(made[0]), "--seal-to", recipient, "--out", str(tmp_path)))
+    sealed = Path(lines[1]["sealed"]["path"])
+    document = open_sealed(sealed.read_bytes(), [identity])
+    (piece,) = document["files"]
+    assert piece["mime"] == "video/mp2t"
+    assert document["facts"]["frames"][0]["entries"][0]["list"] == "shown"
+
+
+def test_pushed_by_rtmp(made: tuple[Path, Path], tmp_path: Path) -> None:
+    identity, recipient = new_identity()
+    address = f"rtmp://127.0.0.1:{free_port()}/live/key"
+    process = command(made, f"{address}?listen", "--seal-to", recipient, "--out", str(tmp_path), "--seconds", "30")
+    pushed = 0
+    while process.poll() is None and pushed < 20:  # until the command listens
+        with pushing(made[0], "-f", "flv", address) as pusher:
+            pushed += 1
+            if pusher.wait() == 0:
+                break
+    lines = found_by(process)
+    assert all(line["latency_s"] < 3 for line in lines)
+    document = open_sealed(Path(lines[1]["sealed"]["path"]).read_bytes(), [identity])
+    assert len(document["files"]) == 1
+    assert len(list(tmp_path.iterdir())) > len(lines) - 1  # and the seconds after
+
+
+def test_played_from_an_rtmp_server(made: tuple[Path, Path]) -> None:
+    address = f"rtmp://127.0.0.1:{free_port()}/live/key"
+    with pushing(made[0], "-f", "flv", "-listen", "1", address):
+        found_by(command(made, address, "--give-up", "8"))
+
+
+def test_a_transport_stream_over_udp(made: tuple[Path, Path]) -> None:
+    port = free_port(2)
+    with pushing(made[0], "-f", "mpegts", f"udp://127.0.0.1:{port}?pkt_size=1316", loop=True):
+        found_by(command(made, f"udp://127.0.0.1:{port}", "--seconds", "9"))
+
+
+def test_a_transport_stream_over_http(made: tuple[Path, Path]) -> None:
+    port = free_port()
+    target = ("-f", "mpegts", "-listen", "1", f"http://127.0.0.1:{port}")
+    with pushing(made[0], *target):
+        found_by(command(made, f"http://127.0.0.1:{port}/", "--give-up", "8"))
+
+
+@pytest.mark.parametrize("kind", ["mpegts", "fmp4"])
+def test_hls_while_it_is_made(made: tuple[Path, Path], tmp_path: Path, kind: str) -> None:
+    hls = ("-f", "hls", "-hls_time", "1", "-hls_list_size", "4", "-hls_segment_type", kind)
+    playlist = tmp_path / "live.m3u8"
+    with pushing(made[0], *hls, "-hls_flags", "delete_segments", str(playlist)), serving(tmp_path) as there:
+        deadline = time.monotonic() + 20
+        while not playlist.exists() and time.monotonic() < deadline:
+            pass
+        found_by(command(made, f"{there}/live.m3u8"))
+
+
+def test_srt(made: tuple[Path, Path]) -> None:
+    known = subprocess.run([FFMPEG, "-protocols"], capture_output=True, text=True, check=True).stdout
+    if "srt" not in known.split():
+        pytest.skip("this ffmpeg does not speak SRT")
+    port = free_port(2)
+    with pushing(made[0], "-f", "mpegts", f"srt://127.0.0.1:{port}?mode=listener", loop=True):
+        found_by(command(made, f"srt://127.0.0.1:{port}", "--seconds", "10"))
