@@ -32,6 +32,8 @@ def verify(
     from tocsin.evidence.audit import AuditError, verify_export
 
     vkey = _vkey(key)
+    if path.suffix == ".jsonl":
+        path = path.parent
     if path.suffix.lower() == ".zip":
         raise Failure(f"{path} is packed: unpack it and verify the folder that is in it.")
     if path.is_file():
@@ -39,6 +41,10 @@ def verify(
         return
     if not path.is_dir():
         raise Failure(f"{path} is not there.")
+    logs = _call_logs(path)
+    if logs:
+        _verify_call_logs(logs, vkey, read_text(earlier, _MAX_NOTE) if earlier is not None else None, as_json)
+        return
     kept = read_text(earlier, _MAX_NOTE) if earlier is not None else None
     try:
         report = verify_export(path, vkey, kept, witnesses)
@@ -181,6 +187,38 @@ def _verify_receipt(
         line({"ok": True, "origin": checkpoint.origin, "index": found.index, "size": checkpoint.size})
         return
     click.echo(f"{entry} is entry {found.index} of the {checkpoint.size} entries that {checkpoint.origin} signed.")
+
+
+def _call_logs(path: Path) -> list[Path]:
+    """Return the logs of calls that a folder is or holds: a gateway keeps one for each of its processes."""
+    from tocsin.evidence.call_log import is_log
+
+    return [one for one in (path, *sorted(path.iterdir())) if one.is_dir() and is_log(one)]
+
+
+def _verify_call_logs(logs: list[Path], vkey: str | None, earlier: str | None, as_json: bool) -> None:
+    from tocsin.evidence.call_log import CallLogError, verify_log
+
+    if len(logs) > 1 and (vkey is not None or earlier is not None):
+        raise Failure("A key or an earlier checkpoint is of one log: name that log's own folder.")
+    bad = False
+    for log in logs:
+        try:
+            found = verify_log(log, vkey, earlier)
+        except CallLogError as error:
+            raise Failure(error) from error
+        bad = bad or not found.ok
+        if as_json:
+            told = {"log": str(log), "ok": found.ok, "entries": found.entries, "signed": found.signed}
+            line(told | {"origin": found.origin, "problems": list(found.problems), "trusted": found.trusted})
+        elif found.ok:
+            click.echo(f"{log.name}: {found.entries} entries follow each other; {found.origin} signed {found.signed}.")
+        for problem in found.problems:
+            click.echo(f"{log.name}: {problem}", err=True)
+    if bad:
+        raise Failure("This is not the log that was signed.")
+    if not as_json:
+        _say_trust(vkey is not None, earlier is not None)
 
 
 def _say_trust(trusted: bool, earlier: bool) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tocsin.cli.gateway_enrol import DATA, enrol, sentences, status, unenrol
 from tocsin.cli.speaking import Failure, line
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ _DATA = click.option(
     default=lambda: Path.home() / ".local" / "share" / "tocsin" / "gateway",
     show_default="~/.local/share/tocsin/gateway",
     help="Folder for banks, keys, the log of calls and the enrolment.",
-)
-
-_OF_GROUP = click.option(
-    "--data", type=_FOLDER, default=lambda: click.get_current_context().find_object(Path), help="The gateway's folder."
 )
 
 
@@ -95,7 +92,7 @@ def key() -> None:
 
 
 @key.command(epilog="Example:  tocsin gateway key new coop --scope lookup,curate --rate 100")
-@_OF_GROUP
+@DATA
 @click.argument("name")
 @click.option("--scope", "scopes", required=True, help="What it is good for, joined by commas.")
 @click.option("--rate", type=float, default=0.0, show_default=True, help="Calls a second; 0 is without bound.")
@@ -114,7 +111,7 @@ def new(data: Path, name: str, scopes: str, rate: float, as_json: bool) -> None:
 
 
 @key.command(name="list", epilog="Example:  tocsin gateway key list")
-@_OF_GROUP
+@DATA
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 def list_(data: Path, as_json: bool) -> None:
     """List the keys, never their texts."""
@@ -131,7 +128,7 @@ def list_(data: Path, as_json: bool) -> None:
 
 
 @key.command(epilog="Example:  tocsin gateway key revoke coop")
-@_OF_GROUP
+@DATA
 @click.argument("name")
 def revoke(data: Path, name: str) -> None:
     """Revoke a key, for good; a running gateway knows within a second."""
@@ -141,6 +138,11 @@ def revoke(data: Path, name: str) -> None:
     with sentences(), opened(data) as store:
         revoke_key(store, SystemClock(), name)
     click.echo(f"The key {name} is revoked.")
+
+
+command.add_command(enrol)
+command.add_command(unenrol)
+command.add_command(status)
 
 
 def check(settings: "Settings") -> None:
@@ -281,16 +283,3 @@ def _text_of(path: Path | None) -> str:
     from tocsin.cli.speaking import read_text
 
     return read_text(path, 100_000).strip()
-
-
-@contextlib.contextmanager
-def sentences() -> Iterator[None]:
-    """Turn the errors a person can do something about into one sentence and exit code 2."""
-    try:
-        yield
-    except click.ClickException:
-        raise
-    except (RuntimeError, ValueError, OSError) as error:
-        if type(error).__module__.startswith("tocsin.") or isinstance(error, OSError):
-            raise Failure(error) from error
-        raise

@@ -54,7 +54,7 @@ class Enrolment:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         """Take up the enrolment in ``folder``. Raises PlacementError with a sentence."""
-        self.folders, self._clock = Folders(folder), clock
+        self.folders, self._clock = Folders(folder, "gateway"), clock
         self.config: Config = configs.load(self.folders)
         try:
             key = DeviceKey.load(self.folders.key)
@@ -78,7 +78,7 @@ class Enrolment:
     @staticmethod
     def there(folder: Path) -> bool:
         """Tell whether a gateway is enrolled here."""
-        return Folders(folder).config.exists()
+        return Folders(folder, "gateway").config.exists()
 
     def start(self) -> None:
         """Record the start, and begin to send."""

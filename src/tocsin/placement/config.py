@@ -1,4 +1,4 @@
-"""What an enrolled agent knows: its hub, whose orders it trusts, and where it keeps its things."""
+"""What an enrolled placement knows: its hub, whose orders it trusts, and where it keeps its things."""
 
 import json
 from dataclasses import MISSING, asdict, dataclass, fields, replace
@@ -38,9 +38,18 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where an agent keeps its things: everything lies under one folder that only its user can read."""
+    """Where an enrolled placement keeps its things: everything lies under one folder that only its user can read.
+
+    ``what`` is the placement's name in sentences and commands: ``agent`` or ``gateway``.
+    """
 
     data: Path
+    what: str = "agent"
+
+    @property
+    def subject(self) -> str:
+        """What is enrolled here, as sentences name it."""
+        return "This computer" if self.what == "agent" else f"The {self.what}"
 
     @property
     def config(self) -> Path:
@@ -103,7 +112,9 @@ class Folders:
             self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.data.chmod(0o700)
         except OSError as problem:
-            raise PlacementError(f"The agent's folder {self.data} cannot be made: {problem.strerror}.") from problem
+            raise PlacementError(
+                f"The {self.what}'s folder {self.data} cannot be made: {problem.strerror}."
+            ) from problem
 
 
 def save(folders: Folders, config: Config) -> None:
@@ -117,8 +128,8 @@ def load(folders: Folders) -> Config:
     raw = read_json(folders.config)
     if raw is None:
         raise PlacementError(
-            f"This computer is not enrolled ({folders.config} is missing). Enrol it with: "
-            "tocsin agent enrol --hub URL --token TOKEN --order FILE"
+            f"{folders.subject} is not enrolled ({folders.config} is missing). Enrol it with: "
+            f"tocsin {folders.what} enrol --hub URL --token TOKEN --order FILE"
         )
     if raw.get("format") != FORMAT:
         raise PlacementError(f"{folders.config} is not an enrolment of this version; enrol again.")

@@ -1,4 +1,5 @@
-"""Enrolment: a one-time token and a signed order make this computer a supervised one; nothing else can.
+"""Enrolment: a one-time token and a signed order make this computer a supervised one, or a gateway one that
+records; nothing else can.
 
 What is trusted from then on is fixed here: the authority's key, and the hub's certificate and key.
 """
@@ -61,7 +62,7 @@ def enrol(
     """
     hub = wire.checked_hub(hub)
     if folders.config.exists():
-        raise PlacementError("This computer is enrolled already; see tocsin agent status.")
+        raise PlacementError(f"{folders.subject} is enrolled already; see tocsin {folders.what} status.")
     order = check_order(signed, roots, clock.now())
     label = _label(order, label)
     pem = wire.certificate_of(hub)
@@ -119,13 +120,13 @@ def unenrol(folders: Folders, clock: Clock, *, send_seconds: float = 10.0) -> bo
 
     config = configs.load(folders)
     _end_running(folders)
-    told = False
+    told, what = False, folders.what
     with contextlib.suppress(OSError, ValueError):
         key = DeviceKey.load(folders.key)
         journal = Journal(folders.journal, key, config.device, clock, boot_identity())
         journal.append(
             EntryKind.STOP,
-            {"reason": "unenrolled", "sentence": f"The agent was removed by {_who()} with tocsin agent unenrol."},
+            {"reason": "unenrolled", "sentence": f"The {what} was removed by {_who()} with tocsin {what} unenrol."},
         )
         told = flush(config, journal, seconds=send_seconds)
         journal.close()
@@ -157,7 +158,7 @@ def _end_running(folders: Folders, seconds: float = 15.0) -> None:
             with contextlib.suppress(OSError, PlacementError, KeyError, TypeError, ValueError):
                 os.kill(int((configs.read_json(folders.status) or {})["pid"]), signal.SIGTERM)
         if time.monotonic() > deadline:
-            raise PlacementError("The agent runs and does not end; stop it first, then remove it.")
+            raise PlacementError(f"The {folders.what} runs and does not end; stop it first, then remove it.")
         time.sleep(0.05)
     lock.close()
 
