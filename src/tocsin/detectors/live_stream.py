@@ -22,6 +22,7 @@ from tocsin.model import (
     Frame,
     Kind,
     Label,
+    Line,
     Match,
     MediaSeen,
     Observation,
@@ -91,6 +92,13 @@ class LiveStream:
             return
         yield from self._told(stream, things, seen)
 
+    def ready(self) -> None:
+        """Load what reading a chat needs, which takes a while the first time."""
+        if self._chat is None:
+            chat = Conversation()
+            list(chat.examine(replace(making.observation(None), kind=Kind.TEXT, body=TextSeen((Line("hello"),)))))
+            self._chat = chat
+
     def _stream(self, seen: Observation) -> _Stream:
         name = seen.thread or f"{seen.app}|{seen.title}"
         stream = self._streams.setdefault(name, _Stream())
@@ -131,8 +139,8 @@ class LiveStream:
 
     def _said(self, stream: _Stream, seen: Observation) -> list[Thing]:
         """Let the conversation detector read the chat; what it warns of stays with the stream."""
-        if self._chat is None:
-            self._chat = Conversation()
+        self.ready()
+        assert self._chat is not None
         found = list(self._chat.examine(seen))
         if not found:
             return []

@@ -15,12 +15,13 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tocsin.detectors.payment_pack import Pack, Rule
-from tocsin.model.payments import MINOR, JourneyKind, Payment, PaymentsSeen, Receiver, Tie
+from tocsin.model.payments import MINOR, JourneyKind, Payment, PaymentsSeen, Purchase, PurchaseKind, Receiver, Tie
 
 FIRED: Final = "fired"
 NOT_FIRED: Final = "not-fired"
 NOT_EXAMINED: Final = "not-examined"
 
+_SHORTEST_GAP_S: Final = 86_400.0
 _HANDLE = re.compile(r"(?:^|\s)[@$][\w.-]{3,}|\b(?:t\.me|wa\.me|snap(?:chat)?|telegram|tele|cashtag|insta)\b\W", re.I)
 
 
@@ -156,7 +157,7 @@ def p5(account: Account, _: Mapping[str, Outcome]) -> Outcome:
     if account.seen.purchases is None:
         return _not_examined("P5", "purchases are not seen by the service")
     kinds, span = rule.words("kinds"), timedelta(hours=rule.number("within_hours"))
-    wanted = [one for one in account.seen.purchases if str(one.kind) in kinds]
+    wanted = _without_renewals([one for one in account.seen.purchases if str(one.kind) in kinds], rule)
     abroad = [one for one in account.open if one.listed]
     near = [one for one in wanted if any(abs(one.at - paid.at) <= span for paid in abroad)]
     if (
@@ -198,9 +199,11 @@ def p7(account: Account, _: Mapping[str, Outcome]) -> Outcome:
         return _not("P7", "too few payments to tell a course")
     third = len(abroad) // 3
     amounts = [float(one.euros or 0) for one in abroad]
-    gaps = [(after.at - before.at).total_seconds() for before, after in pairwise(abroad)]
-    rise = median(amounts[-third:]) / max(0.01, median(amounts[:third]))
-    shrink = median(gaps[-third:]) / max(1.0, median(gaps[:third]))
+    gaps = [(later.at - one.at).total_seconds() for one, later in pairwise(abroad)]
+    before, after = median(gaps[:third]), median(gaps[-third:])
+    if before < _SHORTEST_GAP_S:
+        return _not("P7", "payments began too close together to tell a course")
+    rise, shrink = median(amounts[-third:]) / max(0.01, median(amounts[:third])), after / before
     if rise < rule.number("amounts_times") or shrink > rule.number("gaps_times"):
         return _not("P7", "amounts do not rise while gaps shrink")
     return _fired("P7", f"amounts rose {rise:.1f} times while gaps shrank to {shrink:.0%}", abroad)
@@ -237,9 +240,10 @@ def p9(account: Account, _: Mapping[str, Outcome]) -> Outcome:
         first = found[0].euros or Decimal()
         if first >= pack.money("P9", "first_below") or total > pack.money("P9", "total_most"):
             continue
-        if total < pack.money("P9", "total_least") or len(found) < rule.number("least"):
+        fast = [one for one in found if one.at - found[0].at <= span]
+        if len(fast) < rule.number("least") or sum(one.euros or 0 for one in fast) < pack.money("P9", "fast_least"):
             continue
-        if found[int(rule.number("least")) - 1].at - found[0].at > span:
+        if found[-1].at - found[0].at > timedelta(days=rule.number("course_days")):
             continue
         over = account.seen.until - found[-1].at >= timedelta(days=rule.number("stopped_days"))
         because = f"{len(found)} payments to somebody new, begun within {rule.number('within_hours'):.0f} hours"
@@ -262,6 +266,18 @@ def _not(code: str, because: str) -> Outcome:
 
 def _not_examined(code: str, because: str) -> Outcome:
     return Outcome(code, NOT_EXAMINED, because)
+
+
+def _without_renewals(bought: Sequence[Purchase], rule: Rule) -> list[Purchase]:
+    """Return purchases without the renewals of a subscription: the same kind again after about a month is no news."""
+    least, most = (timedelta(days=rule.number(key)) for key in ("renewal_from_days", "renewal_until_days"))
+    kept: list[Purchase] = []
+    before: dict[PurchaseKind, list[datetime]] = defaultdict(list)
+    for one in sorted(bought, key=lambda one: (one.at, one.id)):
+        if not any(least <= one.at - at <= most for at in before[one.kind]):
+            kept.append(one)
+        before[one.kind].append(one.at)
+    return kept
 
 
 def _has_word(memo: str, wanted: frozenset[str]) -> bool:

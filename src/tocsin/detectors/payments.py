@@ -32,7 +32,10 @@ QUIET, REVIEW, SUPPORT = "quiet", "review", "support"
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """How an account stands: ``outcome`` is ``quiet``, ``review`` or ``support``; every indicator says what it saw."""
+    """How an account stands: ``outcome`` is ``quiet``, ``review`` or ``support``; every indicator says what it saw.
+
+    Where it is support, only P9 is among them: the others say nothing of somebody who is pressed.
+    """
 
     outcome: str
     score: float
@@ -57,7 +60,7 @@ def assess(seen: PaymentsSeen, by: Pack | None = None) -> Assessment:
     indicators = tuple(found[code] for code in sorted(found))
     if found["P9"].state == FIRED:
         because = "A young payer may be under pressure: for people who help. Nothing else is weighed."
-        return Assessment(SUPPORT, 0.0, ("support",), indicators, because)
+        return Assessment(SUPPORT, 0.0, ("support",), (found["P9"],), because)
     fired = {code: one for code, one in found.items() if one.state == FIRED}
     weighed = {code: by.rules[code].weight * one.strength for code, one in fired.items()}
     soft = sum(value for code, value in weighed.items() if code in by.soft)
@@ -153,8 +156,8 @@ class Payments:
             for n in range(4)
         )
         return (
-            Example("small sums to strangers, faster, with purchases", seen(receivers=strangers, purchases=bought), True),
-            Example("a young payer, somebody new, four times in two days", seen(payments=young, age_band="13-15"), True),
+            Example("small sums to strangers, with purchases", seen(receivers=strangers, purchases=bought), True),
+            Example("a young payer, four times in two days", seen(payments=young, age_band="13-15"), True),
             Example("the same payments to the payer's family", seen(receivers=family, purchases=bought), False),
             Example("small sums to strangers alone", seen(receivers=strangers[:1]), False),
             Example("the same by somebody who is of age", seen(payments=young, age_band="adult"), False),
