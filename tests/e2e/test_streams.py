@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from streaming import FFMPEG, free_port, landscape, make_stream, needs_ffmpeg, pushing, serving
+
 from tocsin.evidence.sealing import new_identity, open_sealed
 
 pytestmark = [pytest.mark.e2e, needs_ffmpeg]

@@ -20,6 +20,8 @@ from tocsin.gateway.observing import Observer, OnRoad
 from tocsin.gateway.road import Road
 from tocsin.gateway.settings import Settings
 from tocsin.gateway.store import Store
+from tocsin.gateway.streams.watches import Watches
+from tocsin.gateway.webhooks import Webhooks
 from tocsin.model import Clock
 
 
@@ -45,6 +47,8 @@ class Gateway:
     core: bool = True
     writer: Banks | None = None
     desk: Desk | None = None
+    webhooks: Webhooks
+    watches: Watches
     other_observer: Observer | None = None
 
     @property
@@ -75,6 +79,8 @@ class Gateway:
         store = Store.open(settings.data / "gateway.db")
         pace = Pace(settings.data / "pace")
         catalogue = Catalogue(settings, store)
+        road = Road(settings.clock, _enrolment(settings) if core else None)
+        webhooks = Webhooks(store, settings.clock, allow_private=settings.allow_private)
         return Gateway(
             settings=settings,
             store=store,
@@ -89,8 +95,10 @@ class Gateway:
                 max_bytes=settings.max_bytes,
             ),
             hasher=Hasher(settings.decoders),
-            road=Road(settings.clock, _enrolment(settings) if core else None),
+            road=road,
             threads=Threads(settings.clock),
+            webhooks=webhooks,
+            watches=Watches(settings, store, settings.clock, catalogue, road, webhooks),
             started=settings.clock.now(),
             core=core,
             desk=Desk.open(settings, store, lambda bank: catalogue.named(bank).folder) if core else None,

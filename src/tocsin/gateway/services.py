@@ -5,11 +5,14 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from tocsin.gateway.conversations import forgetting
+from tocsin.gateway.exchanges.schedule import exchanging
+from tocsin.gateway.streams.watches import watching
+from tocsin.gateway.webhooks import delivering
 
 if TYPE_CHECKING:
     from tocsin.gateway.gateway import Gateway
 
 Service = Callable[["Gateway"], AbstractAsyncContextManager[None]]
 
-SERVICES: tuple[Service, ...] = (forgetting,)
+SERVICES: tuple[Service, ...] = (forgetting, exchanging, delivering, watching)
 """In the order in which they start; they end in the opposite order."""

@@ -23,6 +23,8 @@ from tocsin.gateway.tables import Base
 TABLES: Final = (
     "tocsin.gateway.keys_tables",
     "tocsin.gateway.banks_tables",
+    "tocsin.gateway.webhooks_tables",
+    "tocsin.gateway.streams.watches_tables",
     "tocsin.gateway.exchanges.tables",
 )
 """The modules that hold tables, listed by hand. A new one is created in an older store when that is next opened."""

@@ -4,7 +4,20 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter
 
-from tocsin.gateway.api import banks, contents, exchanges, hashing, matching, messages, serving, signal_types, status
+from tocsin.gateway.api import (
+    banks,
+    contents,
+    exchanges,
+    hashing,
+    matching,
+    messages,
+    payments,
+    serving,
+    signal_types,
+    status,
+    streams,
+    webhooks,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     status.router,
@@ -14,6 +27,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     contents.router,
     signal_types.router,
     messages.router,
+    payments.router,
+    streams.router,
+    webhooks.router,
     exchanges.router,
     serving.router,
 )

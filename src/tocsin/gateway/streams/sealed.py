@@ -20,6 +20,11 @@ class SealedFolder:
         for recipient in self.recipients:
             read_recipient(recipient)
 
+    @property
+    def records(self) -> bool:
+        """A folder always records."""
+        return True
+
     def record(
         self, finding: Finding, seen: Observation, files: Sequence[Attachment], facts: Mapping[str, Any]
     ) -> Mapping[str, Any]:

@@ -57,7 +57,15 @@ class Event:
 
 
 class Recording(Protocol):
-    """Where findings that ring are sealed and recorded; returns what may be told of it, or None where nothing was."""
+    """Where findings that ring are sealed and recorded; returns what may be told of it, or None where nothing was.
+
+    ``records`` tells whether anything is recorded now; if not, no seconds are cut out.
+    """
+
+    @property
+    def records(self) -> bool:
+        """Whether a finding would be recorded now."""
+        ...
 
     def record(
         self, finding: Finding, seen: Observation, files: Sequence[Attachment], facts: Mapping[str, Any]
@@ -129,6 +137,7 @@ class Weighing:
             for one in messages
         )
         seen = self._observation(Kind.TEXT, TextSeen(lines), "stream-chat")
+        await asyncio.to_thread(self.detector.ready)
         found = list(self.detector.examine(seen))
         for finding in found:
             await self._found(finding, seen, None)
@@ -149,7 +158,7 @@ class Weighing:
         rung = rung_of(finding)
         at, latency = (look.at, (time.monotonic_ns() - look.arrived_ns) / 1e9) if look else (None, None)
         event = Event(stream=self.stream, finding=finding, rung=rung, at=at, latency=latency)
-        if rung >= RING and self.recording is not None:
+        if rung >= RING and self.recording is not None and self.recording.records:
             event = await self._sealed(event, seen, after=False)
             if look is not None and self.after > 0:
                 later = asyncio.create_task(self._sealed_later(event, seen))

@@ -1,0 +1,252 @@
+"""All the streams that the gateway watches: begun and ended by the API, taken up again when it starts anew."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import uuid
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select
+
+from tocsin.detectors.ladder import NAMES
+from tocsin.detectors.live_stream import LiveStream
+from tocsin.evidence.sealing import Attachment
+from tocsin.gateway.catalogue import Catalogue
+from tocsin.gateway.lookup import Question, look_up
+from tocsin.gateway.refusals import Refused
+from tocsin.gateway.road import Road
+from tocsin.gateway.settings import Settings
+from tocsin.gateway.store import Store
+from tocsin.gateway.streams.addresses import AddressError, Rules, parse
+from tocsin.gateway.streams.lookups import Lookups
+from tocsin.gateway.streams.pool import Pool, PoolSettings
+from tocsin.gateway.streams.sources import Ways
+from tocsin.gateway.streams.telling import event_json
+from tocsin.gateway.streams.watch import FAILED, Terms, Watch
+from tocsin.gateway.streams.watches_tables import StreamWatch
+from tocsin.gateway.streams.weighing import Event, Said, Weighing
+from tocsin.gateway.webhooks import Webhooks
+from tocsin.model import Clock, Finding, Fingerprints, Match, Observation, utc_text
+
+if TYPE_CHECKING:
+    from tocsin.gateway.gateway import Gateway
+
+_log = logging.getLogger(__name__)
+MOST_STREAMS: Final = 2000
+_MOST_OVER: Final = 500
+_MOST_EVENTS: Final = 200
+
+
+@dataclass(slots=True)
+class Held:
+    """One stream: its watch, the task that runs it, and the findings so far."""
+
+    id: str
+    name: str
+    watch: Watch
+    task: "asyncio.Task[None] | None" = None
+    events: deque[Event] = field(default_factory=lambda: deque(maxlen=_MOST_EVENTS))
+    found: int = 0
+
+    def told(self, events: bool = False) -> dict[str, Any]:
+        """Return the stream as JSON, with its findings where asked for."""
+        rung = max((event.rung for event in self.events), default=0)
+        told = {"id": self.id, "name": self.name, "rung": NAMES.get(rung, ""), "findings": self.found}
+        told |= self.watch.told()
+        if events:
+            told["events"] = [event_json(event) for event in self.events]
+        return told
+
+
+class Watches:
+    """The streams of one gateway. Use from its event loop."""
+
+    def __init__(
+        self, settings: Settings, store: Store, clock: Clock, catalogue: Catalogue, road: Road, webhooks: Webhooks
+    ) -> None:
+        self._store, self._clock = store, clock
+        self._catalogue, self._road, self._webhooks = catalogue, road, webhooks
+        self._rules = Rules(allow_private=settings.allow_private)
+        self._held: OrderedDict[str, Held] = OrderedDict()
+        self._pool = Pool(PoolSettings(workers=max(1, (os.cpu_count() or 1) // 2)))
+        self._lookups = Lookups(self._ask)
+        self._detector = LiveStream()
+        self._sending: set[asyncio.Future[Any]] = set()
+        self._closing = False
+
+    def every(self) -> list[Held]:
+        """Return all streams, those that are over too as long as they are remembered."""
+        return list(self._held.values())
+
+    def one(self, name: str) -> Held:
+        """Return a stream. Raises Refused (404)."""
+        held = self._held.get(name)
+        if held is None:
+            raise Refused(404, "There is no such stream.")
+        return held
+
+    async def begin(self, url: str, name: str = "", terms: Terms | None = None) -> Held:
+        """Begin to watch a stream. Raises Refused for an address that is not watched, or for too many streams."""
+        if sum(1 for one in self._held.values() if one.task is not None and not one.task.done()) >= MOST_STREAMS:
+            raise Refused(409, f"{MOST_STREAMS:,} streams are watched already.")
+        terms = terms or Terms()
+        held = self._made(uuid.uuid4().hex, url, name, terms)
+        await asyncio.to_thread(self._keep, held, url, terms)
+        self._run(held)
+        return held
+
+    async def end(self, name: str) -> Held:
+        """Stop watching a stream. Raises Refused (404)."""
+        held = self.one(name)
+        if held.task is not None and not held.task.done():
+            held.task.cancel()
+            await asyncio.gather(held.task, return_exceptions=True)
+        return held
+
+    async def said(self, name: str, messages: Sequence[Said]) -> list[Finding]:
+        """Take in messages of a stream's chat; return what they give rise to. Raises Refused (404, 409)."""
+        held = self.one(name)
+        if held.task is None or held.task.done():
+            raise Refused(409, "The stream is over; its chat is no longer read with it.")
+        return await held.watch.weighing.said(messages)
+
+    def ask_to_hold(self, name: str, by: str, reason: str) -> Held:
+        """Ask the platform to hold a stream because a reviewer says so. Raises Refused (404)."""
+        held = self.one(name)
+        told = {"stream": name, "name": held.name, "address": held.watch.address.shown, "rung": "hold"}
+        told |= {"by": by, "reason": reason, "request": _REQUESTS["hold"]}
+        self._send("stream.hold", told, f"{name}|{by}|{utc_text(self._clock.now())}")
+        return held
+
+    async def resume(self) -> None:
+        """Take up the streams that were watched when the gateway last ended."""
+        for row in await asyncio.to_thread(self._unended):
+            try:
+                self._run(self._made(row.id, row.url, row.name, Terms(**row.terms)))
+            except (Refused, TypeError) as error:
+                _log.warning("The stream %s could not be taken up again: %s", row.id, error)
+
+    async def close(self) -> None:
+        """Stop all watching; the streams are taken up again at the next start."""
+        tasks = [held.task for held in self._held.values() if held.task is not None]
+        self._closing = True
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, *self._sending, return_exceptions=True)
+        await self._lookups.close()
+        await self._pool.close()
+
+    def _made(self, name: str, url: str, own: str, terms: Terms) -> Held:
+        try:
+            address = parse(url, self._rules)
+        except AddressError as error:
+            raise Refused(400, str(error)) from error
+
+        def weighing(watch: Watch) -> Weighing:
+            return Weighing(
+                stream=name,
+                shown=address.shown,
+                lookups=self._lookups,
+                detector=self._detector,
+                recording=_OnRoad(self._road),
+                clock=self._clock,
+                piece=watch.piece,
+                tell=lambda event: self._told(held, event),
+                after=terms.after,
+            )
+
+        held = Held(name, own, Watch(address, self._pool, Ways(self._rules), terms, self._clock, weighing))
+        self._held[name] = held
+        over = [one for one in self._held.values() if one.task is not None and one.task.done()]
+        for one in over[: max(0, len(over) - _MOST_OVER)]:
+            self._held.pop(one.id)
+        return held
+
+    def _run(self, held: Held) -> None:
+        held.task = asyncio.create_task(held.watch.run())
+        held.task.add_done_callback(lambda _: self._over(held))
+
+    def _over(self, held: Held) -> None:
+        if self._closing:
+            return
+        told = held.told()
+        self._later(asyncio.to_thread(self._finish, held.id, told))
+        event = "stream.failed" if held.watch.state == FAILED else "stream.ended"
+        self._send(event, told, f"{held.id}|over")
+
+    def _told(self, held: Held, event: Event) -> None:
+        held.events.append(event)
+        held.found += 1
+        rung = NAMES.get(event.rung, "note")
+        told = event_json(event) | {"name": held.name, "request": _REQUESTS[rung]}
+        self._send(f"stream.{rung}", told, event.finding.id)
+
+    def _send(self, event: str, body: Mapping[str, Any], key: str) -> None:
+        self._later(asyncio.to_thread(self._webhooks.send, event, body, key))
+
+    def _later(self, doing: Any) -> None:
+        task = asyncio.ensure_future(doing)
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    def _ask(self, batch: Sequence[Fingerprints]) -> list[tuple[Match, ...]]:
+        return [found.ringing for found in look_up(self._catalogue, batch, Question())]
+
+    def _keep(self, held: Held, url: str, terms: Terms) -> None:
+        with self._store.session() as session:
+            row = StreamWatch(
+                id=held.id, url=url, name=held.name, terms=asdict(terms), began_at=self._clock.now(), last={}
+            )
+            session.add(row)
+
+    def _finish(self, name: str, told: dict[str, Any]) -> None:
+        with self._store.session() as session:
+            row = session.get(StreamWatch, name)
+            if row is not None:
+                row.ended_at, row.last = self._clock.now(), told
+
+    def _unended(self) -> list[StreamWatch]:
+        with self._store.reading() as session:
+            return list(session.scalars(select(StreamWatch).where(StreamWatch.ended_at.is_(None))))
+
+
+_REQUESTS: Final = {
+    "note": "Nothing is asked of you; this is written down.",
+    "ring": "Let a person look at the stream.",
+    "hold": "Hold the stream until a person has looked at it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _OnRoad:
+    """Findings that ring, sealed and recorded as the gateway's order says."""
+
+    road: Road
+
+    @property
+    def records(self) -> bool:
+        """Whether the gateway is enrolled and its order in force."""
+        return self.road.records
+
+    def record(
+        self, finding: Finding, seen: Observation, files: Sequence[Attachment], facts: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Seal and record a finding, as the clauses call for."""
+        recorded = self.road.record([finding], seen, attachments=files, facts=facts)
+        return {"recorded": recorded, "files": len(files)}
+
+
+@asynccontextmanager
+async def watching(gateway: "Gateway") -> AsyncIterator[None]:
+    """Watch streams while the gateway runs."""
+    with contextlib.suppress(RuntimeError):
+        await gateway.watches.resume()
+    try:
+        yield
+    finally:
+        await gateway.watches.close()

@@ -1,0 +1,259 @@
+"""Webhooks: events told to the platform, signed, each the same however often it is sent, tried again for a day.
+
+An event is in the store before it is sent, so that no crash loses it. ``X-Tocsin-Signature: t=SECONDS,v1=HEX`` is the
+HMAC-SHA256, under the webhook's secret, of ``SECONDS.BODY``; ``X-Tocsin-Delivery`` stays the same over retries, so
+that a receiver can leave out what it has already taken.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+import threading
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+from sqlalchemy import delete, func, select
+from tenacity import RetryCallState, wait_exponential_jitter
+
+from tocsin.gateway.fetching import Fetcher
+from tocsin.gateway.refusals import Refused
+from tocsin.gateway.store import Store
+from tocsin.gateway.webhooks_tables import Delivery, Webhook
+from tocsin.model import Clock, utc_text
+
+if TYPE_CHECKING:
+    from tocsin.gateway.gateway import Gateway
+
+_log = logging.getLogger(__name__)
+WAITING, DELIVERED, GIVEN_UP = "waiting", "delivered", "given-up"
+DAY: Final = timedelta(days=1)
+KEPT: Final = timedelta(days=7)
+MOST_WEBHOOKS: Final = 100
+MOST_WAITING: Final = 100_000
+_AT_ONCE: Final = 16
+_POLL_S: Final = 5.0
+_TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
+_wait = wait_exponential_jitter(multiplier=2, max=3600, jitter=2)
+
+
+class Webhooks:
+    """The webhooks and what is on its way to them. ``send`` may be called from any thread."""
+
+    def __init__(self, store: Store, clock: Clock, *, allow_private: bool = False) -> None:
+        self._store, self._clock = store, clock
+        self._fetcher = Fetcher(None, allow_private=allow_private)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._due: asyncio.Event | None = None
+        self._none = threading.Event()
+        self.refused = 0
+
+    def add(self, url: str, events: Sequence[str] = (), secret: str = "") -> Webhook:
+        """Add a webhook. Raises Refused for an address that is none, or for too many."""
+        if urlsplit(url).scheme not in ("http", "https") or len(url) > 4096:
+            raise Refused(400, "A webhook's address begins with https:// or http://.")
+        with self._store.session() as session:
+            if (session.scalar(select(func.count()).select_from(Webhook)) or 0) >= MOST_WEBHOOKS:
+                raise Refused(409, f"There are {MOST_WEBHOOKS} webhooks already.")
+            row = Webhook(
+                id=uuid.uuid4().hex,
+                url=url,
+                secret=secret or secrets.token_urlsafe(32),
+                events=sorted({*events}),
+                created_at=self._clock.now(),
+            )
+            session.add(row)
+        self._none.clear()
+        return row
+
+    def remove(self, name: str) -> bool:
+        """Remove a webhook and what waits for it; false where there is none."""
+        with self._store.session() as session:
+            session.execute(delete(Delivery).where(Delivery.webhook == name))
+            return bool(session.execute(delete(Webhook).where(Webhook.id == name)).rowcount)  # type: ignore[attr-defined]
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return every webhook with what became of its events; secrets are never shown again."""
+        with self._store.reading() as session:
+            counts = session.execute(
+                select(Delivery.webhook, Delivery.state, func.count()).group_by(Delivery.webhook, Delivery.state)
+            ).all()
+            last = session.execute(
+                select(Delivery.webhook, Delivery.problem).where(Delivery.problem != "").order_by(Delivery.due_at)
+            ).all()
+            rows = session.scalars(select(Webhook).order_by(Webhook.created_at)).all()
+        number = {(name, state): count for name, state, count in counts}
+        problems: dict[str, str] = dict(row.tuple() for row in last)
+        return [
+            {
+                "id": row.id,
+                "url": row.url,
+                "events": row.events,
+                "created_at": utc_text(row.created_at),
+                "waiting": number.get((row.id, WAITING), 0),
+                "delivered": number.get((row.id, DELIVERED), 0),
+                "given_up": number.get((row.id, GIVEN_UP), 0),
+                "last_problem": problems.get(row.id, ""),
+            }
+            for row in rows
+        ]
+
+    def send(self, event: str, body: Mapping[str, Any], key: str = "") -> int:
+        """Put an event on its way to every webhook that wants it; return to how many. The same ``key`` goes once."""
+        if self._none.is_set():
+            return 0
+        now, sent = self._clock.now(), 0
+        key = key or uuid.uuid4().hex
+        with self._store.session() as session:
+            rows = session.scalars(select(Webhook)).all()
+            if not rows:
+                self._none.set()
+                return 0
+            waiting = session.scalar(select(func.count()).select_from(Delivery).where(Delivery.state == WAITING)) or 0
+            for row in rows:
+                if row.events and event not in row.events:
+                    continue
+                known = select(Delivery.id).where(Delivery.webhook == row.id, Delivery.key == key)
+                if session.scalar(known) is not None:
+                    continue
+                if waiting >= MOST_WAITING:
+                    self.refused += 1
+                    continue
+                session.add(_delivery(row, event, key, body, now))
+                sent += 1
+        if sent:
+            self._wake()
+        return sent
+
+    def _wake(self) -> None:
+        if self._loop is not None and self._due is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has just ended
+                self._loop.call_soon_threadsafe(self._due.set)
+
+    async def deliver(self) -> None:
+        """Deliver what is due, again and again, until cancelled."""
+        self._loop, self._due = asyncio.get_running_loop(), asyncio.Event()
+        while True:
+            self._due.clear()
+            try:
+                due = await asyncio.to_thread(self._next)
+                await asyncio.gather(*(self._try(one, hook) for one, hook in due))
+            except Exception:
+                _log.exception("Webhooks could not be delivered; they are tried again")
+                due = []
+            if len(due) < _AT_ONCE:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._due.wait(), await asyncio.to_thread(self._until))
+
+    def _until(self) -> float:
+        """Return how many seconds to sleep before something is due."""
+        with self._store.reading() as session:
+            soonest = session.scalar(select(func.min(Delivery.due_at)).where(Delivery.state == WAITING))
+        if soonest is None:
+            return _POLL_S
+        return min(_POLL_S, max(0.02, (soonest - self._clock.now()).total_seconds()))
+
+    def _next(self) -> list[tuple[Delivery, Webhook]]:
+        with self._store.reading() as session:
+            asked = select(Delivery, Webhook).join(Webhook, Delivery.webhook == Webhook.id)
+            asked = asked.where(Delivery.state == WAITING, Delivery.due_at <= self._clock.now())
+            return [(one, hook) for one, hook in session.execute(asked.order_by(Delivery.due_at).limit(_AT_ONCE))]
+
+    async def _try(self, one: Delivery, hook: Webhook) -> None:
+        problem = await self._post(one, hook)
+        await asyncio.to_thread(self._note, one.id, problem)
+
+    async def _post(self, one: Delivery, hook: Webhook) -> str:
+        """Send one event once; return what went wrong, or nothing."""
+        body = json.dumps(one.body, ensure_ascii=False, separators=(",", ":")).encode()
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "tocsin-gateway",
+            "X-Tocsin-Event": one.event,
+            "X-Tocsin-Delivery": one.id,
+            "X-Tocsin-Signature": signature(hook.secret, body, int(self._clock.now().timestamp())),
+        }
+        try:
+            address = await self._fetcher.allowed(hook.url)
+            target = urlsplit(hook.url)
+            host = f"[{address}]" if ":" in address else address
+            port = target.port or (443 if target.scheme == "https" else 80)
+            path = (target.path or "/") + (f"?{target.query}" if target.query else "")
+            async with httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT) as client:
+                answer = await client.post(
+                    f"{target.scheme}://{host}:{port}{path}",
+                    content=body,
+                    headers=headers | {"Host": target.netloc.rpartition("@")[2]},
+                    extensions={"sni_hostname": target.hostname},
+                )
+        except Refused as error:
+            return str(error)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return f"The webhook could not be reached ({type(error).__name__})."
+        return "" if answer.is_success else f"The webhook answered {answer.status_code}."
+
+    def _note(self, name: str, problem: str) -> None:
+        now = self._clock.now()
+        with self._store.session() as session:
+            row = session.get(Delivery, name)
+            if row is None:
+                return
+            row.tries += 1
+            row.problem = problem[:200]
+            if not problem:
+                row.state = DELIVERED
+            else:
+                row.due_at = now + timedelta(seconds=pause(row.tries))
+                if row.due_at - row.created_at > DAY:
+                    row.state = GIVEN_UP
+                    _log.warning("An event was not taken by a webhook for a day, and was given up: %s", problem)
+            session.execute(delete(Delivery).where(Delivery.state != WAITING, Delivery.created_at < now - KEPT))
+
+
+def pause(tries: int) -> float:
+    """Return how many seconds to wait after so many tries: ever longer, at most an hour."""
+    state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
+    state.attempt_number = min(tries, 40)
+    return float(_wait(state))
+
+
+def signature(secret: str, body: bytes, at: int) -> str:
+    """Return what ``X-Tocsin-Signature`` says of a body sent at a second."""
+    made = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={made}"
+
+
+def _delivery(row: Webhook, event: str, key: str, body: Mapping[str, Any], now: datetime) -> Delivery:
+    name = uuid.uuid4().hex
+    told = {"id": name, "event": event, "at": utc_text(now), "data": dict(body)}
+    return Delivery(
+        id=name,
+        webhook=row.id,
+        event=event,
+        key=key,
+        body=told,
+        state=WAITING,
+        tries=0,
+        created_at=now,
+        due_at=now,
+        problem="",
+    )
+
+
+@asynccontextmanager
+async def delivering(gateway: "Gateway") -> AsyncIterator[None]:
+    """Deliver webhooks while the gateway runs."""
+    task = asyncio.create_task(gateway.webhooks.deliver())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
