@@ -161,7 +161,7 @@ class Ledger:
         Who reads everything is told of active ones only; a hash that came and went between two questions is not told
         at all: some clients take a withdrawn hash for a new one.
         """
-        chosen, given = _chosen(scopes, "refs > 0")
+        chosen, given = _chosen(scopes)
         with self._lock:
             rows = self._database.execute(
                 f"SELECT bank, kind, value, refs > 0, seq, at FROM signals WHERE seq > ? AND seq <= ? AND ({chosen})"  # noqa: S608
@@ -184,8 +184,8 @@ class Ledger:
         return found is not None
 
     def entries(self, scopes: Sequence[Scope], after: int, until: int, limit: int) -> list[SharedEntry]:
-        """Return entries numbered past ``after`` up to ``until``: active ones, and (after a second) those that went."""
-        chosen, given = _chosen(scopes, "active")
+        """Return entries numbered past ``after`` up to ``until``: active ones, and, by name only, those that went."""
+        chosen, given = _any(scopes)
         with self._lock:
             rows = self._database.execute(
                 f"SELECT bank, key, active, seq, at, content FROM entries WHERE seq > ? AND seq <= ? AND ({chosen})"  # noqa: S608
@@ -196,7 +196,7 @@ class Ledger:
 
     def count(self, scopes: Sequence[Scope], until: int) -> int:
         """Return how many entries a range holds."""
-        chosen, given = _chosen(scopes, "active")
+        chosen, given = _any(scopes)
         with self._lock:
             found = self._database.execute(
                 f"SELECT count(*) FROM entries WHERE seq <= ? AND ({chosen})",  # noqa: S608
@@ -360,13 +360,16 @@ class Ledger:
         return int(found[0]) if found else 0
 
 
-def _chosen(scopes: Sequence[Scope], active: str) -> tuple[str, list[Any]]:
-    """Return the condition that a row is told to whoever reads these banks since these seconds."""
-    terms, given = [], []
-    for scope in scopes:
-        terms.append(f"(bank = ? AND at > ? AND ({active} OR first_at <= ?))")
-        given += [scope.bank, scope.after, scope.after]
-    return " OR ".join(terms) or "0", given
+def _chosen(scopes: Sequence[Scope]) -> tuple[str, list[Any]]:
+    """Return the condition that a hash is told to whoever reads these banks since these seconds."""
+    given = [value for scope in scopes for value in (scope.bank, scope.after, scope.after)]
+    return " OR ".join(["(bank = ? AND at > ? AND (refs > 0 OR first_at <= ?))"] * len(scopes)) or "0", given
+
+
+def _any(scopes: Sequence[Scope]) -> tuple[str, list[Any]]:
+    """Return the condition that an entry, standing or gone, is told to who reads these banks since these seconds."""
+    given = [value for scope in scopes for value in (scope.bank, scope.after)]
+    return " OR ".join(["(bank = ? AND at > ?)"] * len(scopes)) or "0", given
 
 
 def _content(entry: Entry) -> dict[str, Any]:
