@@ -292,7 +292,7 @@ def _prints(signal: str, kind: SignalType, dihedral: bool) -> Fingerprints:
 
 def _question(request: Request) -> Question:
     asked = request.query_params
-    if len(asked) <= 2:
+    if _ASKED.isdisjoint(asked.keys()):
         return _PLAIN
     return Question(
         banks=names(request, "banks"),
@@ -304,6 +304,7 @@ def _question(request: Request) -> Question:
 
 
 _PLAIN: Final = Question()
+_ASKED: Final = frozenset({"banks", "seed", "bypass_coinflip", "dihedral", "radius"})
 
 
 def _question_of(body: Mapping[str, Any]) -> Question:
