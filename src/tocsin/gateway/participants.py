@@ -63,12 +63,13 @@ class Attributed:
 
 
 class Readers:
-    """The detectors of one conversation: one view for each author, and one reader of single lines. Not thread-safe."""
+    """The detectors of one conversation: for each author a view, and a reader of their own lines. Not thread-safe."""
 
     def __init__(self, thread: str, authors: Iterable[str]) -> None:
         self._thread = thread
-        self._lines = Phrases()
         self._views = {author: Conversation(who=_WHO) for author in sorted(set(authors))[:MOST_AUTHORS]}
+        self._lines = {author: Phrases() for author in self._views}
+        self._others = Phrases()
 
     def knows(self, author: str) -> bool:
         """Tell whether this author is read as the one who may be acting (or cannot be, for there are too many)."""
@@ -82,7 +83,8 @@ class Readers:
     def read(self, said: Said) -> list[Attributed]:
         """Read one message; return what it gives rise to, at most one finding a participant and detector."""
         own = self._seen(said, Speaker.SUBJECT)
-        found = [Attributed(finding, said, said.author) for finding in self._lines.examine(own)]
+        lines = self._lines.get(said.author, self._others)
+        found = [Attributed(finding, said, said.author) for finding in lines.examine(own)]
         viewed: dict[str, Attributed] = {}
         for author, view in self._views.items():
             seen = own if author == said.author else self._seen(said, Speaker.OTHER)

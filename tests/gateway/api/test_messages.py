@@ -65,6 +65,49 @@ def test_a_conversation_goes_in_and_findings_with_their_explanations_come_out(cl
     )
 
 
+def test_an_enrolled_gateway_seals_the_words_and_the_hub_reads_none_of_them(client, body, record):
+    recorded = record(client.gateway)
+    found = client.post("/v1/messages", json=body()).json()
+    assert all(one["recorded"] for one in found["findings"])
+    last = recorded.bodies[-1]
+    assert last["verdicts"][0]["clause"] == "3"
+    for private in ("'adult'", "kid", "t-1", "telegram", "between us"):
+        assert private not in str(last)
+    document = recorded.opened(last)
+    assert document["facts"]["participant"] == "adult"
+    assert document["facts"]["messages"][0]["author"] == "kid"
+    assert [line["speaker"] for line in document["context"]] == ["other", "subject", "other", "subject"]
+    assert len({one["thread"] for one in recorded.bodies}) == 1
+    before = len(recorded.bodies)
+    again = client.post("/v1/messages", json=body()).json()
+    assert again["findings"] == found["findings"]
+    assert len(recorded.bodies) == before
+
+
+def test_each_participant_is_a_matter_of_its_own_to_the_hub(client, body, record):
+    recorded = record(client.gateway)
+    threat = "pay me or i will send it to all your friends"
+    client.post("/v1/messages", json=body(("a", threat), ("b", "no, pay me or i will tell everyone at your school")))
+    assert len({one["thread"] for one in recorded.bodies}) == 2
+
+
+def test_a_help_lines_conversation_is_answered_and_never_recorded(client, body, record):
+    recorded = record(client.gateway)
+    people = [{"id": "adult"}, {"id": "Example Child Helpline", "role": "staff"}]
+    found = client.post("/v1/messages", json=body(participants=people)).json()
+    assert found["findings"]
+    assert not any(one["recorded"] for one in found["findings"])
+    assert recorded.bodies == []
+
+
+def test_without_a_clause_nothing_is_recorded(client, body, record):
+    recorded = record(client.gateway, lambda text: text.replace("[conversation, phrases]", "[known-media]"))
+    found = client.post("/v1/messages", json=body()).json()
+    assert found["findings"]
+    assert not any(one["recorded"] for one in found["findings"])
+    assert recorded.bodies == []
+
+
 def test_ordinary_messages_find_nothing_and_say_that_they_were_examined(client, body):
     found = client.post("/v1/messages", json=body(("a", "training is moved to 6"), ("b", "thanks coach"))).json()
     assert (found["findings"], found["accepted"]) == ([], 2)

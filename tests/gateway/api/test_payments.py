@@ -14,6 +14,7 @@ from tocsin.model import utc_text
 def client(tmp_path, clock):
     gateway = Gateway.open(Settings(data=tmp_path / "gateway", clock=clock))
     with TestClient(create_app(gateway), raise_server_exceptions=False) as client:
+        client.gateway = gateway
         yield client
 
 
@@ -92,6 +93,27 @@ def test_the_same_call_gives_the_same_finding_and_the_same_payment_counts_once(c
     again = client.post("/v1/payments", json=strangers).json()
     assert again["finding"]["id"] == first["finding"]["id"]
     assert again["indicators"] == first["indicators"]
+
+
+def test_review_and_support_go_under_clauses_of_their_own(client, strangers, young, record):
+    recorded = record(client.gateway)
+    assert client.post("/v1/payments", json=strangers).json()["finding"]["recorded"]
+    assert client.post("/v1/payments", json=young).json()["finding"]["recorded"]
+    review, support = recorded.bodies
+    assert (review["category"], [one["clause"] for one in review["verdicts"]]) == ("payment-indicator", ["4"])
+    assert (support["category"], [one["clause"] for one in support["verdicts"]]) == ("support-indicator", ["5"])
+    assert [one["name"] for one in support["signals"]] == ["payer-pressed"]
+    assert "acct-1" not in str(review)
+    document = recorded.opened(review)
+    assert document["facts"]["account"] == "acct-1"
+    assert document["facts"]["payments"][0]["amount"] == "40.00"
+    assert [one["id"] for one in recorded.opened(support)["facts"]["indicators"]] == ["P9"]
+
+
+def test_without_a_clause_for_help_support_is_answered_and_recorded_nowhere(client, young, record):
+    recorded = record(client.gateway, lambda text: text[: text.index('  - number: "5"')])
+    assert client.post("/v1/payments", json=young).json()["outcome"] == "support"
+    assert recorded.bodies == []
 
 
 def test_a_currency_that_is_not_listed_is_said_not_to_be_examined(client, strangers):
