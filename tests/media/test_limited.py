@@ -65,6 +65,17 @@ def test_videos_and_windows_work_where_they_were_prepared(clip, scenery, odd, po
     assert pool.fingerprint(clip, options).reason == "unsupported"
 
 
+def test_a_worker_is_prepared_for_video_by_the_first_that_it_meets(clip, scenery, odd):
+    picture, options = odd.encoded(scenery(1)), Options(frames=True)
+    with Limited(1, frames=True) as pool:
+        assert pool.fingerprint(picture, options).prints
+        plain = pool.processes
+        assert pool.fingerprint(clip, options).frames
+        prepared = pool.processes
+        assert pool.fingerprint(picture, options).prints
+        assert plain != prepared == pool.processes
+
+
 def test_many_files_come_back_in_order(pool, scenery, odd, tmp_path):
     paths = []
     for number in range(60):

@@ -100,15 +100,18 @@ class _Worker:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._sock: socket.socket | None = None
+        self._video = False
         self.missing: tuple[str, ...] = ()
 
-    def start(self) -> None:
-        """Start the process if it is not there. Raises LimitedError."""
-        if self._process is not None and self._process.poll() is None:
+    def start(self, video: bool = False) -> None:
+        """Start the process if it is not there, or not prepared for the ``video`` that comes. Raises LimitedError."""
+        if self.pid is not None and (self._video or not video):
             return
         self.stop()
+        self._video = video
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-P", "-m", self.module, str(theirs.fileno()), json.dumps(self._settings)]
+        settings = json.dumps(self._settings | {"frames": video})
+        command = [sys.executable, "-P", "-m", self.module, str(theirs.fileno()), settings]
         environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
         with theirs:
@@ -132,9 +135,9 @@ class _Worker:
             raise LimitedError(f"The limited process that decodes pictures could not be started: {hello.get('error')}")
         self.missing = tuple(str(name) for name in hello.get("missing", ()))
 
-    def ask(self, descriptor: int, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def ask(self, descriptor: int, request: dict[str, Any], video: bool) -> Iterator[dict[str, Any]]:
         """Hand over a file and yield the answers, one unless ``members`` are asked for. Raises _EndedError."""
-        self.start()
+        self.start(video)
         assert self._sock is not None
         answered = False
         try:
@@ -224,8 +227,9 @@ class _Bench:
 class Limited:
     """A pool of limited workers. Use from any thread, as a context manager or with ``close``.
 
-    ``frames`` prepares the workers for videos (and lets them use threads); ``windows`` for the crop-tolerant signal;
-    options that ask for either without are answered as *unsupported*.
+    ``frames`` lets the workers take videos: each is started anew, prepared, for the first that it meets, since that
+    takes 26 MB more. ``windows`` prepares them for the crop-tolerant signal. Options that ask for either without are
+    answered as *unsupported*.
     """
 
     def __init__(
@@ -325,7 +329,8 @@ class Limited:
 
     def _ask(self, descriptor: int, options: Options, *, members: bool) -> Iterator[dict[str, Any]]:
         """Ask a free worker, a second time where the first had ended by itself in the meantime."""
-        request = {"options": asdict(options), "members": members, "seconds": self._seconds(descriptor, options)}
+        video = options.frames and _is_video(descriptor)
+        request = {"options": asdict(options), "members": members, "seconds": self._seconds(descriptor, video)}
         if (options.frames and not self._settings["frames"]) or (options.windows and not self._settings["windows"]):
             yield messages.told(NotScanned("unsupported", "The decoder was not prepared for what was asked of it."))
             return
@@ -336,7 +341,7 @@ class Limited:
                     break
                 os.lseek(descriptor, 0, os.SEEK_SET)
                 try:
-                    yield from worker.ask(descriptor, request)
+                    yield from worker.ask(descriptor, request, video or (members and options.frames))
                     self._tell(worker.missing)
                     return
                 except _EndedError as end:
@@ -347,13 +352,9 @@ class Limited:
         finally:
             self._free.put(worker)
 
-    def _seconds(self, descriptor: int, options: Options) -> float:
-        seconds = self.limits.seconds + os.fstat(descriptor).st_size / _BYTES_A_SECOND
-        if options.frames:
-            with contextlib.suppress(OSError):
-                if formats.kind_of(os.pread(descriptor, formats.HEAD, 0)).startswith("video/"):
-                    seconds += self.limits.video_seconds
-        return seconds
+    def _seconds(self, descriptor: int, video: bool) -> float:
+        size = os.fstat(descriptor).st_size
+        return self.limits.seconds + size / _BYTES_A_SECOND + (self.limits.video_seconds if video else 0.0)
 
     def _tell(self, missing: tuple[str, ...]) -> None:
         """Say once what protection this system does not give."""
@@ -373,6 +374,13 @@ def _descriptor(source: Source) -> int | NotScanned:
             return os.dup(file.fileno())
     except OSError as error:
         return NotScanned("failed", words(error))
+
+
+def _is_video(descriptor: int) -> bool:
+    """Tell by its first bytes whether an open file is a video, as the worker will."""
+    with contextlib.suppress(OSError):
+        return formats.media_of(formats.kind_of(os.pread(descriptor, formats.HEAD, 0))) == "video"
+    return False
 
 
 def _read(answer: dict[str, Any]) -> Result:
