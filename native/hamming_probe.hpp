@@ -41,15 +41,17 @@ inline Survivor *walk(const Probe &probe, Near near, Survivor *out) {
     const std::size_t end = lead + probe.count;
     const std::uint16_t *line = probe.tags - lead;
     const std::uint32_t *ordinals = probe.ordinals - lead;
-    std::uint32_t wanted = ~0u << lead;
-    for (std::size_t start = 0; start < end; start += kLineTags, wanted = ~0u) {
-        if (end - start < kLineTags) wanted &= (1u << (end - start)) - 1;
+    const auto take = [&](std::size_t start, std::uint32_t wanted) {
         for (std::uint32_t mask = near(line + start) & wanted; mask; mask &= mask - 1) {
             const std::uint32_t *ordinal = ordinals + start + __builtin_ctz(mask);
             __builtin_prefetch(ordinal);
             *out++ = {ordinal, probe.from};
         }
-    }
+    };
+    std::size_t start = 0;
+    std::uint32_t wanted = ~0u << lead;
+    for (; end - start > kLineTags; start += kLineTags, wanted = ~0u) take(start, wanted);
+    take(start, wanted & ~0u >> (kLineTags - (end - start)));
     return out;
 }
 
