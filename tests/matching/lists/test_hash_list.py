@@ -75,3 +75,15 @@ def test_an_index_file_that_was_swapped_is_refused(tmp_path, made, pdq_of, monke
 def test_a_folder_that_is_no_list(tmp_path):
     with pytest.raises(ListError, match="is not a hash list"):
         HashList.open(tmp_path)
+
+
+def test_a_list_that_is_built_anew_in_its_place_is_followed(made, md5_of):
+    import shutil
+
+    folder, _ = made(md5_of("a"))
+    opened = HashList.open(folder)
+    shutil.rmtree(folder)
+    made(md5_of("b"))
+    assert opened.refresh()
+    assert opened.view.find("md5", [bytes.fromhex(md5_of("b"))])
+    assert not opened.view.find("md5", [bytes.fromhex(md5_of("a"))])

@@ -73,7 +73,13 @@ class HashList:
                 stamp = folders.stamp(self.folder)
                 state = folders.read_state(self.folder)
                 identities = self._opened(state)
-                parts = [held.get(one.name) or Part(self.folder, one, identities) for one in state.parts]
+                kept = {one.name: held[one.name] for one in state.parts if one.name in held}
+                parts = [
+                    kept[one.name]
+                    if one.name in kept and kept[one.name].record == one  # a list built anew uses the names again
+                    else Part(self.folder, one, identities)
+                    for one in state.parts
+                ]
                 return stamp, View(terms, state, parts)
             except OSError as error:
                 raise ListError(_unread(self.folder, error)) from error
