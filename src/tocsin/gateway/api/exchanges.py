@@ -117,6 +117,8 @@ def names(request: Request, _: Curator) -> list[str]:
 @router.post("/c/exchanges", status_code=201)
 def create(request: Request, body: Annotated[NewExchange, Body()], caller: Curator) -> dict[str, str]:
     """Make an exchange, and the bank of the same name that it feeds."""
+    if any(terms.name == body.bank and not terms.own for terms in of(request).catalogue.terms):
+        raise Refused(403, f"There is a list attached as {body.bank} already; choose another name.")
     desk_of(request).exchanges.create(body.bank, body.api, body.api_json, interval_s=body.interval_s)
     of(request).catalogue.refresh()
     of(request).audit.write(caller, EXCHANGE, body.bank, what="created", api=body.api)

@@ -133,7 +133,7 @@ class Exchanges:
         """Forget an exchange and where it was; its bank stays until it is removed itself. Raises Refused (404)."""
         with self._store.session() as session:
             session.delete(_found(session, name))
-            bank = session.scalars(select(Bank).where(Bank.name == name)).one_or_none()
+            bank = session.scalars(select(Bank).where(Bank.exchange == name)).one_or_none()
             if bank is not None:
                 bank.exchange = ""
         for path in self.scratch.glob(f"{name}.*"):
@@ -184,7 +184,7 @@ class Exchanges:
     def folder(self, name: str) -> Path:
         """Return the folder of the bank that an exchange feeds. Raises Refused (404)."""
         with self._store.reading() as session:
-            bank = session.scalars(select(Bank).where(Bank.name == name)).one_or_none()
+            bank = session.scalars(select(Bank).where(Bank.exchange == name)).one_or_none()
         if bank is None:
             raise Refused(404, f"The bank {name} of this exchange was removed; remove the exchange too.")
         return self._settings.banks / bank.folder
@@ -199,11 +199,11 @@ class Exchanges:
     ) -> Outcome:
         """Read an exchange now, whatever its schedule. Raises Refused (404) for one that is not there."""
         row = self.get(name)
-        folder = self.folder(name)
-        prepare(folder, name, APIS[row.api])
         try:
+            folder = self.folder(name)
+            prepare(folder, name, APIS[row.api])
             source = source or self.source(row)
-        except ExchangeError as error:
+        except (ExchangeError, Refused, OSError) as error:
             return self._cannot(name, str(error))
         try:
             with alone(self.scratch / f"{name}.lock") as mine:
@@ -286,7 +286,8 @@ def _from_file(path: Path, kind: Api) -> dict[str, str]:
     try:
         if path.stat().st_mode & 0o077:
             raise ExchangeRefused("The file with the credentials can be read by others; make it yours: chmod 600.")
-        held = checked(kind.credentials, json.loads(read_bounded(path, _MOST_CREDENTIALS)))
+        given = json.loads(read_bounded(path, _MOST_CREDENTIALS))
+        held = checked(kind.credentials, given if isinstance(given, dict) else {})
         return {name: str(value) for name, value in held.items()}
     except (OSError, ValueError, TypeError, RecursionError, Refused) as error:
         said = str(error) if isinstance(error, Refused) else "It must be JSON with the fields of this api."

@@ -7,6 +7,7 @@ between two of them repeats a page, which changes nothing.
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,9 @@ FEW = 100
 """A bank of so few entries may lose any share."""
 
 MOST_LEFT_OUT = 1000
+BY_HAND = re.compile(r"content-[1-9][0-9]*", re.ASCII)
+"""How entries are called that a person put into a bank (see tocsin.gateway.ids)."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -225,11 +229,12 @@ class Run:
 
 
 def _live(view: View) -> Iterator[tuple[bytes, int]]:
-    """Yield the key and the date of every live entry."""
+    """Yield the key and the date of every live entry that came from elsewhere, and was not put in by hand."""
     for part, live in zip(view.parts, view.live, strict=True):
         updated = part.columns["updated"]
         for row in np.flatnonzero(live).tolist():
-            yield part.key(row), int(updated[row])
+            if not BY_HAND.fullmatch(part.text(row)[0]):
+                yield part.key(row), int(updated[row])
 
 
 def _batched(held: list[tuple[bytes, int]], size: int) -> Iterator[list[tuple[bytes, int]]]:
