@@ -26,6 +26,14 @@ def test_a_picture_that_was_saved_too_is_still_one_picture() -> None:
     assert matches.shown(both).how == "by SHA-256, and by PDQ at distance 6 of 256"
 
 
+def test_a_picture_and_its_file_on_two_lists_are_one_picture() -> None:
+    screen = match("pdq", 4, "e1", "looks") | {"thing": 0}
+    file = match("sha256", 0, "e9", "digests") | {"thing": 0}
+    another = match("md5", 0, "e7", "digests") | {"thing": 1}
+    assert matches.title("known-media-match", [screen, file]) == "Known media: 2 lists, 1 picture, for review"
+    assert matches.counted([screen, another, file]) == "1 picture and 1 file"
+
+
 @pytest.mark.parametrize(
     ("by", "distance", "how", "means"),
     [

@@ -55,15 +55,21 @@ def title(category: str, matches: Sequence[Mapping[str, Any]]) -> str:
 
 
 def counted(matches: Iterable[Mapping[str, Any]]) -> str:
-    """Return how many pictures, videos and files these are: "2 pictures and 1 file"."""
-    kinds = Counter(_kind(match) for match in matches)
+    """Return how many pictures, videos and files these are: "2 pictures and 1 file".
+
+    What is on several lists, or was seen on the screen and saved too, is one (``thing``: see hub.known_media.merge).
+    """
+    things: dict[object, list[Mapping[str, Any]]] = {}
+    for number, match in enumerate(matches):
+        things.setdefault(match.get("thing", f"alone {number}"), []).append(match)
+    kinds = Counter(_kind(thing) for thing in things.values())
     parts = [f"{n} {kind if n == 1 else kind + 's'}" for kind in ("picture", "video", "file") if (n := kinds[kind])]
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
-def _kind(match: Mapping[str, Any]) -> str:
-    """Return what an entry was found as: a digest alone tells only that it is a file."""
-    ways = [match, *(match.get("also") or ())]
+def _kind(thing: Iterable[Mapping[str, Any]]) -> str:
+    """Return what was found: a digest alone tells only that it is a file."""
+    ways = [way for match in thing for way in (match, *(match.get("also") or ()))]
     kinds = [_KINDS[str(way["by"])] for way in ways if str(way["by"]) in _KINDS]
     return kinds[0] if kinds else "file"
 

@@ -21,15 +21,23 @@ def group(device_id: str, matches: Sequence[Mapping[str, Any]]) -> str:
     return f"{device_id[:32]}|list:{sha256(name.encode()).hexdigest()[:16]}"
 
 
-def merge(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def merge(old: Iterable[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return each entry of each list once, in the order first seen, with the surest way in which it was found.
 
-    ``also`` names the other ways in which it was found, each with its least distance.
+    ``also`` names the other ways in which it was found, each with its least distance. ``new`` are the matches of one
+    picture, video or file: ``thing`` is the same number for all that were found of one, here or on another list.
     """
     kept: dict[tuple[str, str], dict[str, Any]] = {}
-    for match in (*old, *new):
-        key = (match["list"], match["entry"])
-        kept[key] = _joined(kept[key], match) if key in kept else dict(match)
+    for match in old:
+        kept[(match["list"], match["entry"])] = {"thing": len(kept), **match}
+    told = [(match["list"], match["entry"]) for match in new]
+    same = {kept[key]["thing"] for key in told if key in kept}
+    thing = min(same) if same else 1 + max((match["thing"] for match in kept.values()), default=-1)
+    for match in kept.values():
+        if match["thing"] in same:
+            match["thing"] = thing
+    for key, match in zip(told, new, strict=True):
+        kept[key] = (_joined(kept[key], match) if key in kept else dict(match)) | {"thing": thing}
     return list(kept.values())[:MOST_KEPT]
 
 
