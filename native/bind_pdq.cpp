@@ -1,7 +1,6 @@
 // PDQ, bound to Python. Called through tocsin.media.pdq.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/pair.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
@@ -56,10 +55,14 @@ template <typename Work> auto unlocked(Work work) {
     return work();
 }
 
-std::pair<std::vector<float>, std::vector<float>> stages(const Pixels &array, bool reference) {
+using Found = std::tuple<std::vector<float>, std::vector<float>, std::vector<float>>;
+
+Found stages(const Pixels &array, bool reference) {
     const pdq::Picture picture = view(array);
     const pdq::Stages found = unlocked([&] { return pdq::stages(picture, reference); });
-    return {{found.small.begin(), found.small.end()}, {found.coefficients.begin(), found.coefficients.end()}};
+    return {{found.small.begin(), found.small.end()},
+            {found.coefficients.begin(), found.coefficients.end()},
+            {found.rooms.begin(), found.rooms.end()}};
 }
 
 }  // namespace
@@ -94,5 +97,6 @@ void bind_pdq(nb::module_ &m) {
         },
         "pixels"_a, "height"_a, "width"_a, "factor"_a, "The same in 8 orientations.");
     m.def("pdq_stages", &stages, "pixels"_a, "reference"_a,
-          "The 64 x 64 picture and the 16 x 16 coefficients, by the operator or in the reference's order.");
+          "The 64 x 64 picture and the 16 x 16 coefficients, by the operator or in the reference's order, and by how much "
+          "the two may differ.");
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cpu.hpp"
+#include "pdq_bound.hpp"
 #include "pdq_operator.hpp"
 
 namespace tocsin::pdq {
@@ -12,13 +13,7 @@ namespace tocsin::pdq {
 namespace {
 
 constexpr int kSmallest = 5;
-
-// How far the running sums of the reference may lead it from the true mean, for a side of 64 pixels; it grows with the
-// square root of the side, as a random walk does. In units of luma between neighbours of the 64 x 64 picture, and of a
-// coefficient (the low ones gather more). Four times what was met at worst in photographs, mosaics, noise, gradients
-// and checkers.
-constexpr float kDriftStep = 1.5e-3f;
-constexpr float kDriftLow = 5.0e-3f, kDriftAll = 4.0e-4f;
+constexpr float kStepRounding = 4e-5f;   // a step's own three roundings, twice: up to 100 steps
 
 using Small = std::array<float, kSide * kSide>;
 using Coefficients = std::array<float, kCoefs * kCoefs>;
@@ -38,18 +33,9 @@ const float *cosine_table() {
     return table.data();
 }
 
-// How far each coefficient may drift.
-Coefficients slack_table() {
-    Coefficients slack;
-    for (int i = 0; i < kCoefs; i++)
-        for (int j = 0; j < kCoefs; j++)
-            slack[static_cast<std::size_t>(i * kCoefs + j)] =
-                kDriftAll + kDriftLow * (std::pow(i + 1.0f, -1.5f) + std::pow(j + 1.0f, -1.5f));
-    return slack;
-}
-
 // One output row before its columns are weighed: the sum of the rows it takes, each by its weight.
-void sum_rows(const Picture &picture, const Operator &op, const Taps &taps, std::vector<float> &row) {
+void sum_rows(const Picture &picture, const Operator &op, const Taps &taps, std::ptrdiff_t ahead,
+              std::vector<float> &row) {
     const int n = picture.width * picture.channels;
     if (!taps.whole) std::fill(row.begin(), row.begin() + n, 0.0f);
     const std::uint8_t *rows[kGroup];
@@ -62,7 +48,7 @@ void sum_rows(const Picture &picture, const Operator &op, const Taps &taps, std:
         }
         const std::size_t at = taps.at + static_cast<std::size_t>(begin);
         if (taps.whole)
-            kernel().add_whole(rows, op.whole.data() + at, count, n, 1.0f / taps.divisor, begin > 0, row.data());
+            kernel().add_whole(rows, op.whole.data() + at, count, n, ahead, 1.0f / taps.divisor, begin > 0, row.data());
         else
             kernel().add_real(rows, op.real.data() + at, count, n, row.data());
     }
@@ -74,7 +60,9 @@ void shrink(const Picture &picture, const Operator &rows, const Columns64 *const
     for (int m = 0; m < many; m++) length = std::max(length, columns[m]->length);
     std::vector<float> row(static_cast<std::size_t>(picture.width * picture.channels + length + 2 * kPad));
     for (std::size_t i = 0; i < kSide; i++) {
-        sum_rows(picture, rows, rows.taps[i], row);
+        const Taps &taps = rows.taps[i];
+        const int next = i + 1 < kSide ? rows.taps[i + 1].first - taps.first : 0;
+        sum_rows(picture, rows, taps, next * picture.stride, row);
         for (int m = 0; m < many; m++)
             kernel().dots(row.data(), columns[m]->first.data(), columns[m]->weights.data(), columns[m]->length,
                           out[m]->data() + i * kSide);
@@ -82,11 +70,12 @@ void shrink(const Picture &picture, const Operator &rows, const Columns64 *const
 }
 
 // The reference's metric from its sum of steps, and whether no doubtful step could change it.
-int quality_of(const Small &small, float slack, bool &sure) {
+int quality_of(const Small &small, const Bound *bound, bool &sure) {
+    const float slack = bound ? 2.0f * bound->step * 100.0f / 255.0f + kStepRounding : 0.0f;
     int sum, unsure;
     kernel().steps(small.data(), slack, &sum, &unsure);
     const auto quality = [](int steps) { return std::min(steps / 90, 100); };
-    sure = quality(sum - unsure) == quality(sum + unsure);
+    sure = slack < 1.0f && quality(sum - unsure) == quality(sum + unsure);
     return quality(sum);
 }
 
@@ -102,37 +91,46 @@ float margin_of(const Coefficients &b) {
     return sorted[kMayMove];
 }
 
-// Bits of the coefficients above the lower median, and whether all stay on their side if each moves by `drift` times
-// its own slack.
-std::array<std::uint8_t, 32> bits_of(const Coefficients &b, bool transposed, float drift, bool &sure) {
-    static const Coefficients slack = slack_table();
-    Coefficients sorted = b;
+struct Transformed {
+    Coefficients at;
+    std::array<float, kCoefs> rough;   // by how much roundings here may have moved each row's
+};
+
+Transformed transform(const Small &small) {
+    Transformed out;
+    kernel().cosines(small.data(), cosine_table(), out.at.data(), out.rough.data());
+    return out;
+}
+
+// Bits of the coefficients above the lower median, and whether all stay on their side wherever the reference may have
+// put them: its running sums may drift, and its cosines round as ours do, but elsewhere.
+std::array<std::uint8_t, 32> bits_of(const Transformed &b, const Bound *bound, bool &sure) {
+    Coefficients sorted = b.at;
     const auto middle = sorted.begin() + 127;
     std::nth_element(sorted.begin(), middle, sorted.end());
     const float median = *middle;
     float below = -INFINITY, above = INFINITY;
     int set = 0;
     std::array<std::uint8_t, 32> bits{};
-    for (std::size_t i = 0; i < kCoefs; i++)
-        for (std::size_t j = 0; j < kCoefs; j++) {
-            const float at = b[i * kCoefs + j], room = drift * slack[i * kCoefs + j];
-            if (at > median) {
-                const std::size_t k = transposed ? j * kCoefs + i : i * kCoefs + j;
-                bits[31 - k / 8] |= static_cast<std::uint8_t>(1u << (k % 8));
-                above = std::min(above, at - room);
-                set++;
-            } else {
-                below = std::max(below, at + room);
-            }
+    for (std::size_t k = 0; k < b.at.size(); k++) {
+        const float at = b.at[k], room = bound ? bound->coefficient[k] + b.rough[k / kCoefs] : 0.0f;
+        if (at > median) {
+            bits[31 - k / 8] |= static_cast<std::uint8_t>(1u << (k % 8));
+            above = std::min(above, at - room);
+            set++;
+        } else {
+            below = std::max(below, at + room);
         }
+    }
     sure = set == 128 && above > below;   // with ties at the median, fewer are above it
     return bits;
 }
 
-Coefficients transform(const Small &small) {
-    Coefficients b;
-    kernel().cosines(small.data(), cosine_table(), b.data());
-    return b;
+Small transposed(const Small &small) {
+    Small out;
+    for (std::size_t i = 0; i < kSide; i++)
+        for (std::size_t j = 0; j < kSide; j++) out[j * kSide + i] = small[i * kSide + j];
+    return out;
 }
 
 Small reference_small(const Picture &picture) {
@@ -142,25 +140,24 @@ Small reference_small(const Picture &picture) {
     return small;
 }
 
-Hash finish(const Small &small, bool transposed, float drift, bool &sure) {
+// The hash from the 64 x 64 picture; `sure` where nothing within `bound` gives another. Without a bound all is sure.
+Hash finish(const Small &small, const Bound *bound, bool &sure) {
     Hash out;
     bool bits_sure, quality_sure;
-    out.quality = quality_of(small, kDriftStep * drift * 100.0f / 255.0f, quality_sure);
-    const Coefficients coefficients = transform(small);
-    out.bits = bits_of(coefficients, transposed, drift, bits_sure);
-    out.margin = margin_of(coefficients);
+    out.quality = quality_of(small, bound, quality_sure);
+    const Transformed coefficients = transform(small);
+    out.bits = bits_of(coefficients, bound, bits_sure);
+    out.margin = margin_of(coefficients.at);
     sure = bits_sure && quality_sure;
     return out;
 }
 
 Hash in_reference_order(const Picture &picture) {
     bool sure;
-    Hash out = finish(reference_small(picture), false, 0.0f, sure);
+    Hash out = finish(reference_small(picture), nullptr, sure);
     out.again = true;
     return out;
 }
-
-float drift_of(int height, int width) { return std::sqrt(static_cast<float>(std::max({height, width, 64})) / 64.0f); }
 
 bool too_small(int height, int width) { return height < kSmallest || width < kSmallest; }
 
@@ -210,11 +207,12 @@ std::array<Hash, 8> all_turns(const Picture &picture, int height, int width, int
         Small *to[2] = {&small[rows][0], &small[rows][1]};
         shrink(picture, make_operator(height, rows == 1, factor), columns, to, 2);
     }
-    const float drift = drift_of(height, width);
+    const Bound bounds[2] = {bound_of(height, width, picture.channels), bound_of(width, height, picture.channels)};
     for (std::size_t t = 0; t < 8; t++) {
         const Turn &turn = kTurns[t];
+        const Small &found = small[turn.rows][turn.columns];
         bool sure;
-        out[t] = finish(small[turn.rows][turn.columns], turn.transposed, drift, sure);
+        out[t] = finish(turn.transposed ? transposed(found) : found, faithful ? &bounds[turn.transposed] : nullptr, sure);
         if (!sure && faithful) out[t] = turned_in_reference_order(picture, turn);
     }
     return out;
@@ -234,8 +232,8 @@ Small fast_small(const Picture &picture, int height, int width, int factor) {
 Hash hash(const Picture &picture) {
     if (too_small(picture.height, picture.width)) return {};
     bool sure;
-    const Hash out = finish(fast_small(picture, picture.height, picture.width, 1), false,
-                            drift_of(picture.height, picture.width), sure);
+    const Bound bound = bound_of(picture.height, picture.width, picture.channels);
+    const Hash out = finish(fast_small(picture, picture.height, picture.width, 1), &bound, sure);
     return sure ? out : in_reference_order(picture);
 }
 
@@ -244,7 +242,7 @@ std::array<Hash, 8> turns(const Picture &picture) { return all_turns(picture, pi
 Hash hash_scaled(const Picture &shrunk, int height, int width, int factor) {
     if (too_small(height, width)) return {};
     bool sure;
-    return finish(fast_small(shrunk, height, width, factor), false, 0.0f, sure);
+    return finish(fast_small(shrunk, height, width, factor), nullptr, sure);
 }
 
 std::array<Hash, 8> turns_scaled(const Picture &shrunk, int height, int width, int factor) {
@@ -255,7 +253,10 @@ Stages stages(const Picture &picture, bool in_reference_order) {
     Stages out;
     if (too_small(picture.height, picture.width)) return out;
     out.small = in_reference_order ? reference_small(picture) : fast_small(picture, picture.height, picture.width, 1);
-    out.coefficients = transform(out.small);
+    const Transformed found = transform(out.small);
+    out.coefficients = found.at;
+    const Bound bound = bound_of(picture.height, picture.width, picture.channels);
+    for (std::size_t k = 0; k < out.rooms.size(); k++) out.rooms[k] = bound.coefficient[k] + found.rough[k / kCoefs];
     return out;
 }
 

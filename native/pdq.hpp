@@ -2,7 +2,7 @@
 //
 // The blur and decimation are computed as one sparse operator an axis, some forty times as fast as the reference. Its
 // running float sums differ from that in the last digits only; where those could decide (a coefficient next to the
-// median, a gradient next to a step of the quality metric) the picture is hashed again in the reference's own order.
+// median, a gradient next to a step of the quality metric; pdq_bound.hpp) the picture is hashed again in its own order.
 #pragma once
 
 #include <array>
@@ -24,6 +24,7 @@ struct Hash {
 struct Stages {
     std::array<float, kSide * kSide> small{};
     std::array<float, kCoefs * kCoefs> coefficients{};
+    std::array<float, kCoefs * kCoefs> rooms{};   // by how much the two ways may differ at most
 };
 
 // A full-resolution picture; sides under 5 give zero bits and quality 0.

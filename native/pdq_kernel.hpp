@@ -9,6 +9,7 @@ namespace tocsin::pdq {
 inline constexpr int kSide = 64;    // PDQ shrinks every picture to 64 x 64 …
 inline constexpr int kCoefs = 16;   // … and keeps 16 x 16 cosine coefficients of it
 inline constexpr int kGroup = 16;   // most rows that one call of add_whole takes
+inline constexpr int kLanes = 16;   // rows that the reference's order is followed along at once
 inline constexpr int kPad = 32;     // floats of room behind a row buffer
 
 // A view of decoded pixels: 8 bits a channel; 1 channel is luma, 3 are RGB, 4 are RGB and one that is dropped.
@@ -23,14 +24,16 @@ struct Picture {
 struct Kernel {
     // out[x] = scale * sum over k of weights[k] * rows[k][x], x < n, or += where `more`. Exact before scaling: weights
     // at most 64 each and 257 together. `out` is written up to n rounded up to 32.
-    void (*add_whole)(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale,
-                      bool more, float *out);
+    // What lies `ahead` bytes behind each row is wanted next.
+    void (*add_whole)(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n,
+                      std::ptrdiff_t ahead, float scale, bool more, float *out);
     // out[x] += the same for any weights, in float, row by row.
     void (*add_real)(const std::uint8_t *const *rows, const float *weights, int count, int n, float *out);
     // out[j] = dot product of row[first[j] …] with weights[j * length …], j < 64; length is a multiple of 8.
     void (*dots)(const float *row, const int *first, const float *weights, int length, float *out);
-    // B = D A Dᵀ in the reference's order of additions; D is 16 x 64.
-    void (*cosines)(const float *a, const float *d, float *b);
+    // B = D A Dᵀ in the reference's order of additions; D is 16 x 64. `rough`: by how much roundings may have moved the
+    // coefficients of each of the 16 rows.
+    void (*cosines)(const float *a, const float *d, float *b, float *rough);
     // Whole steps of 100/255 between neighbours of a 64 x 64 picture, toward zero, summed; `unsure` counts those that
     // `slack` more or less of a step would change.
     void (*steps)(const float *small, float slack, int *sum, int *unsure);
@@ -48,8 +51,8 @@ inline int taken(int i, int n) { return static_cast<int>((i + 0.5) * n / kSide);
 inline std::size_t padded(int width) { return (static_cast<std::size_t>(width) + 7) / 8 * 8; }
 
 inline std::size_t reference_room(int height, int width) {
-    const std::size_t w = padded(width), ring = static_cast<std::size_t>(window(height)) + 8;
-    return w * (8 + 8 + 8 + 8 + 1 + ring) + kSide * (8 + 1 + ring + 1) + 64;
+    const std::size_t w = padded(width), ring = static_cast<std::size_t>(window(height)) + kLanes;
+    return w * (4 * kLanes + 1 + ring) + kSide * (kLanes + 1 + ring + 1) + 64;
 }
 
 }  // namespace tocsin::pdq

@@ -35,13 +35,22 @@ template <bool More> inline void to_floats(__m256i low, __m256i high, __m256 sca
     }
 }
 
+// Ask for what will be wanted soon: pictures come from memory, and their rows lie too far apart to be foreseen.
+inline void fetch(const std::uint8_t *at, std::ptrdiff_t ahead) {
+    _mm_prefetch(reinterpret_cast<const char *>(reinterpret_cast<std::uintptr_t>(at) + static_cast<std::uintptr_t>(ahead)),
+                 _MM_HINT_T0);
+}
+
 // 32 columns: two rows are interleaved byte by byte, then multiplied and added in pairs.
 template <bool More>
-inline void add_block(const std::uint8_t *const *rows, int x, const __m256i *pairs, int count, __m256 scale, float *out) {
+inline void add_block(const std::uint8_t *const *rows, int x, std::ptrdiff_t ahead, const __m256i *pairs, int count,
+                      __m256 scale, float *out) {
     __m256i low = _mm256_setzero_si256(), high = low;
     for (int k = 0; k < count; k += 2) {
         const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(rows[k] + x));
         const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(rows[k + 1] + x));
+        fetch(rows[k] + x, ahead);
+        fetch(rows[k + 1] + x, ahead);
         low = _mm256_add_epi16(low, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), pairs[k / 2]));
         high = _mm256_add_epi16(high, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), pairs[k / 2]));
     }
@@ -49,7 +58,8 @@ inline void add_block(const std::uint8_t *const *rows, int x, const __m256i *pai
 }
 
 template <bool More>
-void add_rows(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale, float *out) {
+void add_rows(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, std::ptrdiff_t ahead,
+              float scale, float *out) {
     const std::uint8_t *at[kGroup + 1];
     __m256i pairs[kGroup / 2 + 1];
     for (int k = 0; k < count; k++) at[k] = rows[k];
@@ -59,18 +69,19 @@ void add_rows(const std::uint8_t *const *rows, const std::uint8_t *weights, int 
     const int even = count + count % 2;
     const __m256 by = _mm256_set1_ps(scale);
     int x = 0;
-    for (; x + 32 <= n; x += 32) add_block<More>(at, x, pairs, even, by, out + x);
+    for (; x + 32 <= n; x += 32) add_block<More>(at, x, ahead, pairs, even, by, out + x);
     if (x == n) return;
     alignas(32) std::uint8_t tail[kGroup + 1][32] = {};
     for (int k = 0; k < even; k++) {
         std::memcpy(tail[k], at[k] + x, static_cast<std::size_t>(n - x));
         at[k] = tail[k];
     }
-    add_block<More>(at, 0, pairs, even, by, out + x);
+    add_block<More>(at, 0, 0, pairs, even, by, out + x);
 }
 #else
 template <bool More>
-void add_rows(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale, float *out) {
+void add_rows(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, std::ptrdiff_t, float scale,
+              float *out) {
     for (int x = 0; x < n; x += 256) {
         const int m = n - x < 256 ? n - x : 256;
         std::uint16_t sums[256] = {};
@@ -84,9 +95,10 @@ void add_rows(const std::uint8_t *const *rows, const std::uint8_t *weights, int 
 }
 #endif
 
-void add_whole(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, float scale, bool more,
-               float *out) {
-    more ? add_rows<true>(rows, weights, count, n, scale, out) : add_rows<false>(rows, weights, count, n, scale, out);
+void add_whole(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, std::ptrdiff_t ahead,
+               float scale, bool more, float *out) {
+    more ? add_rows<true>(rows, weights, count, n, ahead, scale, out)
+         : add_rows<false>(rows, weights, count, n, ahead, scale, out);
 }
 
 void add_real(const std::uint8_t *const *rows, const float *weights, int count, int n, float *__restrict out) {
@@ -123,14 +135,30 @@ void dots(const float *row, const int *first, const float *weights, int length, 
     }
 }
 
-void cosines(const float *a, const float *d, float *b) {
+typedef int i8 __attribute__((vector_size(32)));
+
+inline f8 size_of(const f8 &v) { return (f8)((i8)v & 0x7fffffff); }
+
+inline float total(const f8 &v) {
+    return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
+}
+
+void cosines(const float *a, const float *d, float *b, float *rough) {
+    constexpr float kEps = 0x1p-24f, kMost = 0.17678f;   // a rounding's part; the largest cosine, scaled
     alignas(32) float turned[kSide * kCoefs], by_column[kSide * kCoefs];   // both transposed: 64 rows of 16
     for (int i = 0; i < kCoefs; i++) {
-        f8 sums[kSide / 8] = {};
+        f8 sums[kSide / 8] = {}, met = {}, left = {};
         for (int k = 0; k < kSide; k++)
-            for (int j = 0; j < kSide / 8; j++) sums[j] += d[i * kSide + k] * load(a + k * kSide + 8 * j);
+            for (int j = 0; j < kSide / 8; j++) {
+                sums[j] += d[i * kSide + k] * load(a + k * kSide + 8 * j);
+                met += size_of(sums[j]);
+            }
         for (int j = 0; j < kSide; j++) turned[j * kCoefs + i] = sums[j / 8][j % 8];
         for (int k = 0; k < kSide; k++) by_column[k * kCoefs + i] = d[i * kSide + k];
+        for (int j = 0; j < kSide / 8; j++) left += size_of(sums[j]);
+        // each partial sum rounds once and each product, no larger than the two sums it lies between; the second time
+        // no partial sum is larger than all terms together
+        rough[i] = 1.01f * kEps * kMost * (3.0f * total(met) + (kSide + 1) * total(left));
     }
     for (int i = 0; i < kCoefs; i++) {
         f8 low = {}, high = {};
@@ -143,11 +171,9 @@ void cosines(const float *a, const float *d, float *b) {
     }
 }
 
-typedef int i8 __attribute__((vector_size(32)));
-
 inline void step(const f8 &u, const f8 &v, float slack, i8 &sum, i8 &unsure) {
     const f8 exact = (u - v) * 100.0f / 255.0f;
-    const f8 size = exact < 0.0f ? -exact : exact;
+    const f8 size = size_of(exact);
     const i8 whole = __builtin_convertvector(size, i8);
     const f8 past = size - __builtin_convertvector(whole, f8);
     sum += whole;
@@ -175,17 +201,45 @@ void steps(const float *small, float slack, int *sum, int *unsure) {
 
 // --- the reference's own order ------------------------------------------------------------------------------------
 
+#if defined(__AVX2__)
+// As many pixels of 3 or 4 channels as can be read 8 at a time within their row; the channels become lanes.
+template <int Depth> inline int luma_eights(const std::uint8_t *p, int width, float *out) {
+    constexpr char d = Depth;
+    const __m256i red_green = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, -1, 1, -1, d, -1, d + 1, -1, 2 * d, -1, 2 * d + 1,
+                                                                        -1, 3 * d, -1, 3 * d + 1, -1));
+    const __m256i blue = _mm256_broadcastsi128_si256(_mm_setr_epi8(2, -1, -1, -1, d + 2, -1, -1, -1, 2 * d + 2, -1, -1, -1,
+                                                                   3 * d + 2, -1, -1, -1));
+    const __m256i by_red_green = _mm256_set1_epi32(299 | 587 << 16), by_blue = _mm256_set1_epi32(114);
+    int x = 0;
+    for (; x * Depth + 4 * Depth + 16 <= width * Depth; x += 8) {
+        const std::uint8_t *at = p + x * Depth;
+        const __m256i pixels = _mm256_inserti128_si256(
+            _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i *>(at))),
+            _mm_loadu_si128(reinterpret_cast<const __m128i *>(at + 4 * Depth)), 1);
+        const __m256i sums = _mm256_add_epi32(_mm256_madd_epi16(_mm256_shuffle_epi8(pixels, red_green), by_red_green),
+                                              _mm256_madd_epi16(_mm256_shuffle_epi8(pixels, blue), by_blue));
+        _mm256_storeu_ps(out + x, _mm256_div_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(1000.0f)));
+    }
+    return x;
+}
+#else
+template <int Depth> inline int luma_eights(const std::uint8_t *, int, float *) { return 0; }
+#endif
+
 // Luma as package pdqhash has it, rounded once: 299 R + 587 G + 114 B is exact, and so is the division's rounding.
+template <int Depth> inline void luma_of(const std::uint8_t *p, int width, float *out) {
+    for (int x = luma_eights<Depth>(p, width, out); x < width; x++)
+        out[x] = static_cast<float>(299 * p[Depth * x] + 587 * p[Depth * x + 1] + 114 * p[Depth * x + 2]) / 1000.0f;
+}
+
 void luma_row(const Picture &picture, int y, float *out) {
     const std::uint8_t *p = picture.row(y);
     if (picture.channels == 1)
         for (int x = 0; x < picture.width; x++) out[x] = p[x];
     else if (picture.channels == 3)
-        for (int x = 0; x < picture.width; x++)
-            out[x] = static_cast<float>(299 * p[3 * x] + 587 * p[3 * x + 1] + 114 * p[3 * x + 2]) / 1000.0f;
+        luma_of<3>(p, picture.width, out);
     else
-        for (int x = 0; x < picture.width; x++)
-            out[x] = static_cast<float>(299 * p[4 * x] + 587 * p[4 * x + 1] + 114 * p[4 * x + 2]) / 1000.0f;
+        luma_of<4>(p, picture.width, out);
 }
 
 // 8 x 8 blocks: rows of `in` (each `width` apart) become lanes of `out`, and back.
@@ -211,26 +265,48 @@ inline void transpose8(const float *in, std::size_t in_step, float *out, std::si
     }
 }
 
-// A box of `size` along 8 rows at once, lane by lane; every position goes to emit(position, mean).
+inline void to_lanes(const float *rows, std::size_t wide, float *lanes) {
+    for (std::size_t x = 0; x < wide; x += 8)
+        for (std::size_t half = 0; half < kLanes; half += 8)
+            transpose8(rows + half * wide + x, wide, lanes + kLanes * x + half, kLanes);
+}
+
+inline void to_rows(const float *lanes, std::size_t wide, float *rows) {
+    for (std::size_t x = 0; x < wide; x += 8)
+        for (std::size_t half = 0; half < kLanes; half += 8)
+            transpose8(lanes + kLanes * x + half, kLanes, rows + half * wide + x, wide);
+}
+
+// A box of `size` along kLanes rows at once, lane by lane; every position goes to emit(position, mean).
 template <typename Emit> inline void box_lanes(const float *in, int n, int size, Emit emit) {
     const int half = (size + 2) / 2;
-    f8 sum = {};
+    f8 low = {}, high = {};   // of two registers the additions overlap
     int right = 0, left = 0, at = 0, count = 0;
-    for (; right < half - 1; right++, count++) sum += load(in + 8 * right);
-    for (; right < size; right++) {
-        sum += load(in + 8 * right);
+    const auto add = [&] {
+        low += load(in + kLanes * right);
+        high += load(in + kLanes * right + 8);
+        right++;
+    };
+    const auto drop = [&] {
+        low -= load(in + kLanes * left);
+        high -= load(in + kLanes * left + 8);
+        left++;
+    };
+    for (; right < half - 1; count++) add();
+    while (right < size) {
+        add();
         count++;
-        emit(at++, sum, static_cast<float>(count));
+        emit(at++, low, high, static_cast<float>(count));
     }
-    for (; right < n; right++, left++) {
-        sum += load(in + 8 * right);
-        sum -= load(in + 8 * left);
-        emit(at++, sum, static_cast<float>(count));
+    while (right < n) {
+        add();
+        drop();
+        emit(at++, low, high, static_cast<float>(count));
     }
-    for (; at < n; left++) {
-        sum -= load(in + 8 * left);
+    while (at < n) {
+        drop();
         count--;
-        emit(at++, sum, static_cast<float>(count));
+        emit(at++, low, high, static_cast<float>(count));
     }
 }
 
@@ -244,7 +320,7 @@ struct Columns {
         : sum(at), ring(at + wide), width(wide), height(high), size(window(high)), half((size + 2) / 2) {
         std::memset(sum, 0, width * sizeof(float));
     }
-    float *slot(int y) { return ring + static_cast<std::size_t>(y % (size + 8)) * width; }
+    float *slot(int y) { return ring + static_cast<std::size_t>(y % (size + kLanes)) * width; }
 
     // Take row `next` (already written to its slot); emit(y, sums, count) for the position that is now complete.
     template <typename Emit> void take(Emit emit) {
@@ -274,11 +350,11 @@ void reference(const Picture &picture, float *small, float *work) {
         for (int y = 0; y < kSide; y++) luma_row(picture, y, small + y * kSide);
         return;
     }
-    const std::size_t wide = padded(width), ring = static_cast<std::size_t>(window(height)) + 8;
-    float *rows = work, *lanes = rows + 8 * wide, *boxed = lanes + 8 * wide, *fresh = boxed + 8 * wide;
-    Columns first(fresh + 8 * wide, wide, height);
-    float *narrow = first.ring + ring * wide;   // 64 columns x 8 lanes
-    Columns second(narrow + 8 * kSide, kSide, height);
+    const std::size_t wide = padded(width), ring = static_cast<std::size_t>(window(height)) + kLanes;
+    float *rows = work, *lanes = rows + kLanes * wide, *boxed = lanes + kLanes * wide, *fresh = boxed + kLanes * wide;
+    Columns first(fresh + kLanes * wide, wide, height);
+    float *narrow = first.ring + ring * wide;   // 64 columns x kLanes
+    Columns second(narrow + kLanes * kSide, kSide, height);
     const int size = window(width);
     int wanted = 0, held = 0, columns[kSide];
     for (int j = 0; j < kSide; j++) columns[j] = taken(j, width);
@@ -287,16 +363,19 @@ void reference(const Picture &picture, float *small, float *work) {
         for (; wanted < kSide && taken(wanted, height) == y; wanted++)
             for (int x = 0; x < kSide; x++) small[wanted * kSide + x] = sums[x] / count;
     };
-    // 8 rows after the first pass: the second pass along rows, of which only 64 columns are ever looked at.
+    // kLanes rows after the first pass: the second pass along rows, of which only 64 columns are ever looked at.
     const auto flush = [&] {
-        for (std::size_t x = 0; x < wide; x += 8) transpose8(rows + x, wide, lanes + 8 * x, 8);
+        to_lanes(rows, wide, lanes);
         int j = 0;
-        box_lanes(lanes, width, size, [&](int x, const f8 &sum, float count) {
-            for (; j < kSide && columns[j] == x; j++) store(narrow + 8 * j, sum / count);
+        box_lanes(lanes, width, size, [&](int x, const f8 &low, const f8 &high, float count) {
+            for (; j < kSide && columns[j] == x; j++) {
+                store(narrow + kLanes * j, low / count);
+                store(narrow + kLanes * j + 8, high / count);
+            }
         });
         for (int lane = 0; lane < held; lane++) {
             float *to = second.slot(second.next);
-            for (int x = 0; x < kSide; x++) to[x] = narrow[8 * x + lane];
+            for (int x = 0; x < kSide; x++) to[x] = narrow[kLanes * x + lane];
             second.take(keep);
         }
         held = 0;
@@ -304,14 +383,17 @@ void reference(const Picture &picture, float *small, float *work) {
     const auto once = [&](int, const float *sums, float count) {
         float *to = rows + static_cast<std::size_t>(held) * wide;
         for (std::size_t x = 0; x < wide; x++) to[x] = sums[x] / count;
-        if (++held == 8) flush();
+        if (++held == kLanes) flush();
     };
-    for (int y = 0; y < height; y += 8) {
-        const int n = height - y < 8 ? height - y : 8;
+    for (int y = 0; y < height; y += kLanes) {
+        const int n = height - y < kLanes ? height - y : kLanes;
         for (int lane = 0; lane < n; lane++) luma_row(picture, y + lane, fresh + static_cast<std::size_t>(lane) * wide);
-        for (std::size_t x = 0; x < wide; x += 8) transpose8(fresh + x, wide, lanes + 8 * x, 8);
-        box_lanes(lanes, width, size, [&](int x, const f8 &sum, float count) { store(boxed + 8 * x, sum / count); });
-        for (std::size_t x = 0; x < wide; x += 8) transpose8(boxed + 8 * x, 8, fresh + x, wide);
+        to_lanes(fresh, wide, lanes);
+        box_lanes(lanes, width, size, [&](int x, const f8 &low, const f8 &high, float count) {
+            store(boxed + kLanes * x, low / count);
+            store(boxed + kLanes * x + 8, high / count);
+        });
+        to_rows(boxed, wide, fresh);
         for (int lane = 0; lane < n; lane++) {
             std::memcpy(first.slot(y + lane), fresh + static_cast<std::size_t>(lane) * wide, wide * sizeof(float));
             first.take(once);

@@ -1,7 +1,9 @@
 """PDQ, the perceptual hash of pictures that lists are shared by (facebook/ThreatExchange, `hashing.pdf`).
 
 Bit for bit what package ``pdqhash`` gives for the same pixels, quality included, on every photo, vector and made
-picture tried; one drawn for it (stripes that add up the reference's own rounding) was 2 bits off. Three rules:
+picture tried, thousands drawn to add up the reference's own rounding among them. What is doubted, and hashed again in
+the reference's order, is a third of the worst that is provable (native/pdq_bound.hpp); drawn pictures reach an eighth.
+Three rules:
 
 - The hash of a file is that of its pixels **as stored**: EXIF orientation is not applied, alpha is dropped, since that
   is how shared lists were made. Where a tag turns the picture, ``upright`` gives the further print as it is seen.
