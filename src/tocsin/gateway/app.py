@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from tocsin.evidence.call_log import CallLogError
 from tocsin.gateway.api import HOT, ROUTERS
-from tocsin.gateway.front import Front
+from tocsin.gateway.front import OWN_FAULT, Front
 from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.services import SERVICES
@@ -75,9 +75,7 @@ def answer_errors(app: FastAPI) -> None:
         return JSONResponse({"message": str(error)}, 503, {"Retry-After": "5"})
 
     async def unexpected(_: Request, __: Exception) -> JSONResponse:
-        return JSONResponse(
-            {"message": "The gateway met an error of its own; it is in the gateway's log. Try again."}, 500
-        )
+        return JSONResponse({"message": OWN_FAULT}, 500)
 
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -1,6 +1,7 @@
 """The door: what every call passes before its route. Paths are put in order, keys taken out of them, bodies bounded."""
 
 import json
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
@@ -8,8 +9,10 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.evidence.call_log import CallLogError
 from tocsin.gateway.access import KEY_OF_PATH
 from tocsin.gateway.refusals import Refused
+from tocsin.gateway.store import StoreError
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -18,8 +21,10 @@ Send = Callable[[Message], Awaitable[None]]
 Hot = Callable[[Any, Request], Awaitable[Response]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+OWN_FAULT: Final = "The gateway met an error of its own; it is in the gateway's log. Try again."
 MOST_JSON: Final = 16 << 20
 """Largest body that is not an upload."""
+_log = logging.getLogger(__name__)
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -48,10 +53,23 @@ class Front:
             if hot is None:
                 await self._app(scope, receive, send)
             else:
-                answer = await hot(self._gateway, Request(scope, receive, send))
+                answer = await self._answered(hot, Request(scope, receive, send))
                 await answer(scope, receive, send)
         except Refused as refused:
             await refuse(refused, send)
+
+    async def _answered(self, hot: Hot, request: Request) -> Response:
+        """Answer a hot call. Raises Refused, as well where something of ours fails, which is logged."""
+        try:
+            return await hot(self._gateway, request)
+        except Refused:
+            raise
+        except (CallLogError, StoreError) as error:
+            _log.error("%s", error)
+            raise Refused(503, str(error), {"Retry-After": "5"}) from error
+        except Exception as error:
+            _log.exception("A call failed: %s %s", request.method, request.url.path)
+            raise Refused(500, OWN_FAULT) from error
 
 
 class _Counted:

@@ -1,0 +1,125 @@
+import pytest
+from sqlalchemy import select
+
+from tocsin.gateway.access import SCOPES, Access, ApiKeyError, Pace, list_keys, new_key, revoke_key
+from tocsin.gateway.keys_tables import ApiKey
+from tocsin.gateway.refusals import Refused
+from tocsin.gateway.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store.open(tmp_path / "gateway.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def pace(tmp_path):
+    return Pace(tmp_path / "pace")
+
+
+def call(*headers, key=""):
+    return {"headers": list(headers)} | ({"tocsin.key": key} if key else {})
+
+
+def bearer(key):
+    return (b"authorization", b"Bearer " + key.encode())
+
+
+def test_loopback_is_open_until_the_first_key_is_made_and_never_again(store, pace, clock):
+    access = Access(store, pace, open_without_keys=True)
+    assert access.is_open
+    assert access.admit(call(), "admin").name == "open"
+    new_key(store, clock, "first", ["lookup"])
+    access._keys.refresh()
+    assert not access.is_open
+    revoke_key(store, clock, "first")
+    access._keys.refresh()
+    with pytest.raises(Refused):
+        access.admit(call(), "lookup")
+
+
+def test_another_host_is_never_open(store, pace):
+    access = Access(store, pace, open_without_keys=False)
+    with pytest.raises(Refused) as caught:
+        access.admit(call(), "lookup")
+    assert (caught.value.status, caught.value.headers) == (401, {"WWW-Authenticate": "Bearer"})
+
+
+def test_a_key_comes_in_either_header_or_in_the_path(store, pace, clock):
+    key = new_key(store, clock, "coop", ["lookup"])
+    access = Access(store, pace, open_without_keys=True)
+    for scope in (call(bearer(key)), call((b"x-api-key", key.encode())), call(key=key)):
+        assert access.admit(scope, "lookup").name == "coop"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["", "x", "tg_1_", "tg_1_" + "a" * 43, "tg_ffffffff_" + "a" * 43, "tg_1_" + "a" * 42 + "\xff", "tg_-1_a", "Ω"],
+)
+def test_a_bad_key_is_no_key(store, pace, clock, bad):
+    new_key(store, clock, "coop", ["lookup"])
+    access = Access(store, pace, open_without_keys=True)
+    with pytest.raises(Refused) as caught:
+        access.admit(call((b"authorization", b"Bearer " + bad.encode("utf-8"))), "lookup")
+    assert caught.value.status == 401
+
+
+def test_a_key_is_good_for_its_scopes_only_and_admin_for_all(store, pace, clock):
+    key = new_key(store, clock, "coop", ["lookup", "curate"])
+    admin = new_key(store, clock, "root", ["admin"])
+    access = Access(store, pace, open_without_keys=True)
+    assert access.admit(call(bearer(key)), "curate").name == "coop"
+    with pytest.raises(Refused) as caught:
+        access.admit(call(bearer(key)), "raw")
+    assert caught.value.status == 403
+    for scope in SCOPES:
+        assert access.admit(call(bearer(admin)), scope).name == "root"
+
+
+def test_a_key_has_a_rate_that_all_processes_share(store, tmp_path, clock):
+    key = new_key(store, clock, "slow", ["lookup"], rate=5)
+    one, other = (Access(store, Pace(tmp_path / "pace"), open_without_keys=True) for _ in range(2))
+    admitted = 0
+    with pytest.raises(Refused) as caught:
+        for n in range(50):
+            (one if n % 2 else other).admit(call(bearer(key)), "lookup")
+            admitted += 1
+    assert 5 <= admitted <= 7
+    assert caught.value.status == 429
+    assert int(caught.value.headers["Retry-After"]) >= 1
+
+
+def test_a_rate_of_an_earlier_run_of_the_machine_holds_nobody_up(pace):
+    from tocsin.gateway.access import _SLOT
+
+    _SLOT.pack_into(pace._memory, 8, 1e15)
+    assert pace.take(1, 1.0) == 0.0
+
+
+def test_the_text_of_a_key_is_kept_nowhere(store, clock, tmp_path):
+    key = new_key(store, clock, "coop", ["lookup"])
+    with store.reading() as session:
+        row = session.scalars(select(ApiKey)).one()
+    assert key not in (row.digest, row.name)
+    store.close()
+    assert all(key.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "scopes", "rate"),
+    [("", ["lookup"], 0), ("a b", ["lookup"], 0), ("a", [], 0), ("a", ["nonsense"], 0), ("a", ["lookup"], -1)],
+)
+def test_what_makes_no_key_is_said(store, clock, name, scopes, rate):
+    with pytest.raises(ApiKeyError):
+        new_key(store, clock, name, scopes, rate)
+    assert list_keys(store) == []
+
+
+def test_a_name_is_used_once_and_only_a_known_one_is_revoked(store, clock):
+    new_key(store, clock, "coop", ["lookup"])
+    with pytest.raises(ApiKeyError):
+        new_key(store, clock, "coop", ["lookup"])
+    with pytest.raises(ApiKeyError):
+        revoke_key(store, clock, "other")

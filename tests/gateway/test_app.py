@@ -1,0 +1,72 @@
+import pytest
+
+from tocsin.gateway.access import SCOPES, new_key
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
+
+
+def test_every_method_on_every_path_gets_an_answer_that_is_no_fault_of_ours(api):
+    bodies = ({}, {"json": {}}, {"json": [1]}, {"content": b"\xff\x00"}, {"files": {"photo": b"x"}})
+    for path in api.get("/site-map").json():
+        for filled in {path, path.replace("{name}", "NONE").replace("{number}", "1").replace("{thread:path}", "t")}:
+            for method in METHODS:
+                for body in bodies:
+                    answer = api.request(method, filled, **body)
+                    assert answer.status_code < 500, (method, filled, body, answer.text)
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/m", "/m/", "/m/lookup/", "/M/lookup", "/h/hash/x", "/..%2f..", "/%00"])
+def test_what_is_not_there_is_said_in_the_shape_of_all_errors(api, path):
+    answer = api.get(path)
+    assert answer.status_code == 404
+    assert set(answer.json()) == {"message"}
+
+
+def test_an_error_of_our_own_is_a_sentence_and_shows_nothing_of_the_inside(api, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("inside")
+
+    monkeypatch.setattr(type(api.gateway.catalogue), "types", broken)
+    answer = api.get("/c/signal_type")
+    assert answer.status_code == 500
+    assert "inside" not in answer.text
+    assert answer.json()["message"].startswith("The gateway met an error")
+
+
+def test_a_field_that_is_out_of_bounds_is_named(api):
+    answer = api.post("/c/banks", json={"name": "A", "enabled_ratio": 7})
+    assert answer.status_code == 422
+    assert "enabled_ratio" in answer.json()["message"]
+
+
+def test_keys_with_their_scopes_open_their_own_doors_only(serving):
+    api = serving()
+    keys = {scope: new_key(api.gateway.store, api.gateway.clock, scope, [scope]) for scope in SCOPES}
+    api.gateway.access._keys.refresh()
+    calls = {
+        "lookup": ("GET", "/m/index/status"),
+        "raw": ("GET", "/m/raw_lookup?signal_type=pdq&signal="),
+        "curate": ("GET", "/c/banks"),
+    }
+    for needed, (method, path) in calls.items():
+        assert api.request(method, path).status_code == 401
+        for scope, key in keys.items():
+            answer = api.request(method, path, headers={"Authorization": f"Bearer {key}"})
+            good = scope in (needed, "admin")
+            assert answer.status_code == (200 if good else 403), (needed, scope)
+        assert api.request(method, f"/k/{keys[needed]}/{path}").status_code == 200
+    assert api.get("/status").status_code == 200
+
+
+def test_nothing_is_answered_that_could_not_be_logged(api):
+    api.gateway.audit.log.broken = "The log of calls cannot be written (no space), so nothing is answered."
+    answer = api.get("/m/lookup", params={"signal": "0" * 64, "signal_type": "pdq"})
+    assert answer.status_code == 503
+    assert "log of calls" in answer.json()["message"]
+
+
+def test_the_openapi_document_describes_the_calls(api):
+    paths = api.get("/openapi.json").json()["paths"]
+    assert {"/h/hash", "/m/lookup", "/m/lookup/batch", "/c/bank/{name}/content"} <= set(paths)
+    asked = {one["name"] for one in paths["/m/lookup"]["get"]["parameters"]}
+    assert {"signal", "signal_type", "url", "banks", "seed", "bypass_coinflip", "dihedral"} <= asked
