@@ -168,7 +168,9 @@ def test_threads_run_out_also_while_nobody_calls(clock, monkeypatch):
     counted = []
     gateway = SimpleNamespace(
         threads=threads,
-        road=SimpleNamespace(enrolment=SimpleNamespace(counts=SimpleNamespace(add=lambda *what: counted.append(what)))),
+        road=SimpleNamespace(
+            enrolment=SimpleNamespace(counts=SimpleNamespace(add=lambda *what: counted.append(what))), records=False
+        ),
     )
     monkeypatch.setattr(conversations, "SWEEP_S", 0.0)
     clock.move(3601)

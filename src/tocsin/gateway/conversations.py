@@ -275,7 +275,10 @@ class Threads:
 
 @asynccontextmanager
 async def forgetting(gateway: "Gateway") -> AsyncIterator[None]:
-    """Forget threads whose minutes are over also while nobody calls, and count what had to go early."""
+    """Forget threads whose minutes are over also while nobody calls, and count what had to go early.
+
+    A gateway that records loads at once what reads messages, which takes seconds, so that no first caller waits.
+    """
 
     async def sweep() -> None:
         told = 0
@@ -287,13 +290,16 @@ async def forgetting(gateway: "Gateway") -> AsyncIterator[None]:
                 enrolment.counts.add("threads-evicted", evicted - told)
             told = evicted
 
-    task = asyncio.create_task(sweep())
+    tasks = [asyncio.create_task(sweep())]
+    if gateway.road.records:
+        tasks.append(asyncio.create_task(asyncio.to_thread(Readers("", ("",)).warm)))
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        tasks[0].cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 def _unknown(thread: _Thread, messages: Sequence[Said]) -> tuple[list[Said], list[str]]:

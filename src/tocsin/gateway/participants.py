@@ -7,7 +7,7 @@ a person to review, never a label on somebody.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
@@ -79,6 +79,10 @@ class Readers:
     def authors(self) -> tuple[str, ...]:
         """Who is read as the one who may be acting."""
         return tuple(self._views)
+
+    def warm(self) -> None:
+        """Load the phrases and the model of wording."""
+        self.read(Said("", "", datetime.now(UTC), "hello"))
 
     def read(self, said: Said) -> list[Attributed]:
         """Read one message; return what it gives rise to, at most one finding a participant and detector."""

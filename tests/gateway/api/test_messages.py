@@ -121,6 +121,28 @@ def test_the_same_call_again_gives_the_same_findings_and_holds_nothing_twice(cli
     assert again["findings"] == first["findings"]
 
 
+def test_every_call_is_logged_without_a_word_or_an_id_that_can_be_read(client, body, tmp_path):
+    client.post("/v1/messages", json=body())
+    client.get("/v1/messages/t-1")
+    client.delete("/v1/messages/t-1")
+    logged = b"".join(path.read_bytes() for path in (tmp_path / "gateway" / "audit").rglob("*") if path.is_file())
+    assert logged.count(b'"messages"') >= 3
+    for private in (b"telegram", b"t-1", b"kid"):
+        assert private not in logged
+
+
+def test_a_key_for_lookups_reads_no_messages(client, body):
+    from tocsin.gateway.access import new_key
+
+    gateway = client.gateway
+    lookup = new_key(gateway.store, gateway.clock, "lookups", ["lookup"])
+    messages = new_key(gateway.store, gateway.clock, "chat", ["messages"])
+    for key, status in (("", 401), ("tg_1_" + "x" * 43, 401), (lookup, 403), (messages, 200)):
+        answers = [client.post("/v1/messages", json=body(), headers={"X-API-Key": key})]
+        answers.append(client.request("DELETE", "/v1/messages/t-1", headers={"X-API-Key": key}))
+        assert {answer.status_code for answer in answers} == {status}
+
+
 def test_a_thread_is_told_of_and_forgotten_at_once_whatever_its_name(client, body):
     for name in ("t-1", "room/7?x=#", "ünï code"):
         client.post("/v1/messages", json=body(thread=name))

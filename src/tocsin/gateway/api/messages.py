@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from tocsin.detectors import Conversation, Phrases
-from tocsin.gateway.access import allow
+from tocsin.gateway.access import Caller, allow
 from tocsin.gateway.conversations import MOST_HELD, MOST_MINUTES, MOST_PARTICIPANTS, Taken, Told
 from tocsin.gateway.gateway import Gateway, of_request
 from tocsin.gateway.participants import Participant, Said, context
@@ -16,10 +17,13 @@ from tocsin.gateway.refusals import Refused
 from tocsin.gateway.telling import told
 from tocsin.model import Kind, Line, Observation, TextSeen, utc_text
 
-router = APIRouter(tags=["messages"], dependencies=[Depends(allow("messages"))])
+router = APIRouter(tags=["messages"])
+Calling = Annotated[Caller, Depends(allow("messages"))]
 
 MOST_MESSAGES: Final = 200
 LONGEST: Final = 20_000
+MESSAGES: Final = "messages"
+_MOST_NAMED: Final = 20
 _AHEAD: Final = timedelta(days=1)
 
 
@@ -39,6 +43,11 @@ OpaqueId = Annotated[
     str, BeforeValidator(readable), Field(min_length=1, max_length=200, examples=["u-77"]), AfterValidator(opaque)
 ]
 Text = Annotated[str, BeforeValidator(readable), Field(max_length=LONGEST, examples=["hello"])]
+
+
+def reference(name: str) -> str:
+    """Return what the log of calls holds of a thread's or account's id: enough to find it again by, not to read it."""
+    return sha256(name.encode()).hexdigest()[:32]
 
 
 class ParticipantIn(BaseModel):
@@ -74,7 +83,7 @@ class MessagesIn(BaseModel):
 
 
 @router.post("/v1/messages", responses={401: {}, 403: {}, 413: {}, 422: {}, 429: {}})
-def take(body: MessagesIn, gateway: Annotated[Gateway, Depends(of_request)]) -> dict[str, Any]:
+def take(body: MessagesIn, caller: Calling, gateway: Annotated[Gateway, Depends(of_request)]) -> dict[str, Any]:
     """Read messages of a conversation; return what they give rise to, and until when they are held."""
     now = gateway.clock.now()
     for one in body.messages:
@@ -87,13 +96,17 @@ def take(body: MessagesIn, gateway: Annotated[Gateway, Depends(of_request)]) -> 
         body.retention_minutes,
         lambda one: _record(gateway, body.thread, one, now),
     )
+    findings, recorded = [one.finding.id for one in taken.told], sum(one.recorded for one in taken.told)
+    counts = {"accepted": taken.accepted, "repeated": len(taken.repeated), "recorded": recorded}
+    gateway.audit.write(caller, MESSAGES, reference(body.thread), **counts, findings=findings[:_MOST_NAMED])
     return {"thread": body.thread, **_state(taken), "findings": [_told(one) for one in taken.told]}
 
 
 @router.get("/v1/messages/{thread:path}", responses={401: {}, 403: {}, 404: {}, 429: {}})
-def held(thread: str, gateway: Annotated[Gateway, Depends(of_request)]) -> dict[str, Any]:
+def held(thread: str, caller: Calling, gateway: Annotated[Gateway, Depends(of_request)]) -> dict[str, Any]:
     """Say what is held of a conversation, without a word of it."""
     state = gateway.threads.state(thread)
+    gateway.audit.write(caller, MESSAGES, reference(thread), act="state", held=state is not None)
     if state is None:
         raise Refused(404, "Nothing is held of this conversation.")
     until = state.pop("until")
@@ -101,9 +114,11 @@ def held(thread: str, gateway: Annotated[Gateway, Depends(of_request)]) -> dict[
 
 
 @router.delete("/v1/messages/{thread:path}", responses={401: {}, 403: {}, 429: {}})
-def forget(thread: str, gateway: Annotated[Gateway, Depends(of_request)]) -> dict[str, Any]:
+def forget(thread: str, caller: Calling, gateway: Annotated[Gateway, Depends(of_request)]) -> dict[str, Any]:
     """Forget a conversation at once. What was sealed as evidence before is not undone by it."""
-    return {"thread": thread, "forgotten": gateway.threads.forget(thread)}
+    forgotten = gateway.threads.forget(thread)
+    gateway.audit.write(caller, MESSAGES, reference(thread), act="forget", held=forgotten)
+    return {"thread": thread, "forgotten": forgotten}
 
 
 def _state(taken: Taken) -> dict[str, Any]:

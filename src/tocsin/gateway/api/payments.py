@@ -10,8 +10,8 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from tocsin.detectors.payment_pack import Pack, pack
 from tocsin.detectors.payments import REVIEW, SUPPORT, Assessment, Payments, assess
-from tocsin.gateway.access import allow
-from tocsin.gateway.api.messages import OpaqueId, readable
+from tocsin.gateway.access import Caller, allow
+from tocsin.gateway.api.messages import OpaqueId, readable, reference
 from tocsin.gateway.gateway import Gateway, of_request
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.telling import told
@@ -28,7 +28,8 @@ from tocsin.model.payments import (
     Tie,
 )
 
-router = APIRouter(tags=["payments"], dependencies=[Depends(allow("payments"))])
+router = APIRouter(tags=["payments"])
+PAYMENTS: Final = "payments"
 
 MOST_PAYMENTS: Final = 2_000
 MOST_OTHERS: Final = 500
@@ -110,7 +111,11 @@ class PaymentsIn(_In):
 
 
 @router.post("/v1/payments", responses={401: {}, 403: {}, 413: {}, 422: {}, 429: {}})
-def weigh(body: PaymentsIn, gateway: Annotated[Gateway, Depends(of_request)]) -> dict[str, Any]:
+def weigh(
+    body: PaymentsIn,
+    caller: Annotated[Caller, Depends(allow("payments"))],
+    gateway: Annotated[Gateway, Depends(of_request)],
+) -> dict[str, Any]:
     """Weigh an account's payments; return each indicator, the outcome, and what else it may be."""
     now = gateway.clock.now()
     seen = _seen(body, now)
@@ -127,6 +132,9 @@ def weigh(body: PaymentsIn, gateway: Annotated[Gateway, Depends(of_request)]) ->
     )
     finding = Payments().finding(observation, stands)
     recorded = finding is not None and gateway.road.record([finding], observation, facts=_facts(seen, stands)) > 0
+    told_of = [finding.id] if finding is not None else []
+    counts = {"payments": len(seen.payments), "outcome": stands.outcome, "recorded": recorded}
+    gateway.audit.write(caller, PAYMENTS, reference(seen.account), **counts, findings=told_of)
     return _answer(seen, stands, finding, recorded, now)
 
 
