@@ -1,6 +1,8 @@
 import hashlib
 import random
 import shutil
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -208,6 +210,35 @@ def test_a_list_that_fails_stops_no_other_and_is_named(lists, monkeypatch):
     assert "The list rotten is damaged" in one.sentence
     with pytest.raises(ListError, match="rotten"):
         road.match([Fingerprints(media="other", md5=M)])
+
+
+CUT = """
+import os, sys
+from pathlib import Path
+from tocsin.matching.lists import ListError
+from tocsin.matching.road import Lists
+from tocsin.model import Fingerprints
+road, asked = Lists.open([sys.argv[1]]), [Fingerprints(media="other", md5=sys.argv[2])]
+before = road.match(asked)
+for path in Path(sys.argv[1]).glob("rotten/part-*"):
+    os.truncate(path, 0)
+for _ in range(300):
+    missed = []
+    found = road.match(asked, missed=missed)
+    road.refresh()
+print([match.list for match in before[0]], [match.list for match in found[0]], [str(one.sentence) for one in missed])
+"""
+
+
+def test_a_file_cut_while_it_is_mapped_is_a_sentence_and_not_the_programs_end(lists):
+    filler = [entry(f"e{n}", md5=f"{n:032x}") for n in range(9000)]
+    lists(agency=[entry("one", md5=M)], rotten=[entry("two", md5=M), *filler])
+    ended = subprocess.run(
+        [sys.executable, "-c", CUT, str(lists.folder), M], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0, f"it ended by {ended.returncode}: {ended.stderr}"
+    assert ended.stdout.startswith("['agency', 'rotten'] ['agency'] ")
+    assert "was cut while it was in use" in ended.stdout
 
 
 def test_changes_and_new_lists_are_followed(lists):

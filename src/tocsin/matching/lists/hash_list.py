@@ -114,6 +114,7 @@ class HashList:
     def info(self) -> dict[str, Any]:
         """Return facts and counts, never a hash: name, terms, entries, kinds, categories, tombstones, version."""
         view = self.view
+        view.check()
         categories: dict[str, int] = {}
         kinds: dict[str, int] = {}
         newest = 0

@@ -1,5 +1,6 @@
 """A list as it was at one moment: what is asked of it while other processes change it."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from tocsin.matching.lists.folder import State, Terms
 from tocsin.matching.lists.part import CODED, Part, Record
 
 _ROW_BITS = 32
+_CHECK_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,6 +39,8 @@ class View:
 
     def __init__(self, terms: Terms, state: State, parts: Sequence[Part]) -> None:
         self.terms, self.state, self.parts = terms, state, tuple(parts)
+        self._checked = -1.0
+        self.check()
         self.live = [self._live(number) for number in range(len(self.parts))]
         self._hidden = [int(live.sum()) < part.record.active for live, part in zip(self.live, self.parts, strict=True)]
         self._side = {kind: index for kind in CODED if (index := self._side_index(kind)) is not None}
@@ -68,12 +72,21 @@ class View:
         """How many entries are matched."""
         return sum(int(live.sum()) for live in self.live)
 
+    def check(self) -> None:
+        """Refuse to be asked where a file was cut while it is mapped; looks at most once in a hundredth of a second."""
+        now = time.monotonic()
+        if now - self._checked > _CHECK_S:
+            for part in self.parts:
+                part.check()
+            self._checked = now
+
     def kinds(self) -> frozenset[str]:
         """Return the kinds of hash that the list holds."""
         return frozenset(kind for part in self.parts for kind, count in part.record.counts.items() if count)
 
     def find(self, kind: str, digests: Sequence[bytes]) -> list[tuple[int, Place]]:
         """Return (query, place) for exact digests of one kind. Raises ListError."""
+        self.check()
         found = []
         for number, part in enumerate(self.parts):
             hits = part.find(kind, digests)
@@ -87,6 +100,7 @@ class View:
 
         ``limit`` bounds the hits a query gets from each index; one that was cut says so. Raises ListError.
         """
+        self.check()
         cut = np.zeros(len(codes), bool)
         found: list[tuple[int, int, int, int]] = []
         searched: list[tuple[int, Part | None, HashIndex]] = [
@@ -132,6 +146,7 @@ class View:
 
     def opaque(self, value: bytes) -> list[tuple[Place, int]]:
         """Return (place, distance) of listed PhotoDNA hashes within the list's own threshold."""
+        self.check()
         found = []
         for number, part in enumerate(self.parts):
             index = part.opaque()
