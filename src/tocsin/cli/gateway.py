@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tocsin.cli.gateway_enrol import DATA, enrol, sentences, status, unenrol
+from tocsin.cli.gateway_exchange import exchange
 from tocsin.cli.speaking import Failure, line
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def revoke(data: Path, name: str) -> None:
 
 
 command.add_command(enrol)
+command.add_command(exchange)
 command.add_command(unenrol)
 command.add_command(status)
 

@@ -338,10 +338,10 @@ class Ledger:
     @contextlib.contextmanager
     def _change(self) -> Iterator[None]:
         """One transaction: all its changes have one second, and the counters are written with them."""
-        self._seq, self._second = self._counter("seq"), self.moment()
-        before = self._seq
         self._database.execute("BEGIN IMMEDIATE")
         try:
+            before = self._seq = self._counter("seq")
+            self._second = self.moment()
             yield
             if self._seq != before:
                 counters = (("seq", self._seq), ("at", self._second))
