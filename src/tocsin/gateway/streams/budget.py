@@ -11,6 +11,8 @@ LEVELS = ("everything", "no classifier", "no scene changes", "every 2nd keyframe
 """How much is left out, from nothing to most of it."""
 LATE, PROMPT = 1.0, 0.25
 """Seconds behind the stream from which more is left out, and below which less may be."""
+BUSY = 0.5
+"""From this share of a core, used by all the streams of one process, changes of scene are left out."""
 CALM = 10.0
 """Seconds that must pass calmly before less is left out."""
 _SAVED = 4.0
@@ -49,9 +51,12 @@ class Budget:
         """Tell whether a frame may be classified; count it where not."""
         return self._or_shed(self.level < 1, "classifier")
 
-    def scenes(self, found: int) -> bool:
-        """Tell whether ``found`` likely changes of scene may be looked at; count them where not."""
-        return self._or_shed(self.level < 2, "scenes", found)
+    def scenes(self, found: int, load: float = 0.0) -> bool:
+        """Tell whether ``found`` likely changes of scene may be looked at; count them where not.
+
+        ``load`` is the share of a core that the process uses for all its streams: keyframes come first.
+        """
+        return self._or_shed(self.level < 2 and load < BUSY, "scenes", found)
 
     def keyframe(self) -> bool:
         """Tell whether this keyframe may be looked at; count it where not."""

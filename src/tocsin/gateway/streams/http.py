@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
+from functools import cache
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -33,8 +35,8 @@ class HttpSource:
 
     def __init__(self, address: Address, ways: Ways, note: Note) -> None:
         self._address, self._ways, self._note = address, ways, note
-        self._public = Fetcher(None, max_bytes=MOST_SEGMENT)
-        self._own = Fetcher(None, max_bytes=MOST_SEGMENT, allow_private=True) if ways.rules.allow_private else None
+        self._public = _fetcher(allow_private=False)
+        self._own = _fetcher(allow_private=True) if ways.rules.allow_private else None
 
     def _client(self, url: str) -> Fetcher:
         """Return the client that may fetch an address: the operator's own host may be private where allowed."""
@@ -76,7 +78,7 @@ class HttpSource:
             timeout = httpx.Timeout(silence, connect=10.0)
             try:
                 async with (
-                    httpx.AsyncClient(trust_env=False, timeout=timeout, verify=_tls(self._ways)) as client,
+                    httpx.AsyncClient(trust_env=False, timeout=timeout, verify=_tls(self._ways.ca)) as client,
                     client.stream(
                         "GET",
                         f"{target.scheme}://{host}:{port}{path}",
@@ -172,5 +174,12 @@ def _edge(playlist: Playlist) -> int:
     return segments[0].number - 1 if segments else -1
 
 
-def _tls(ways: Ways) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(ways.ca) if ways.ca else None)
+@cache
+def _fetcher(*, allow_private: bool) -> Fetcher:
+    """Return the client that all streams share: each of its own would read all certificates anew."""
+    return Fetcher(None, max_bytes=MOST_SEGMENT, allow_private=allow_private)
+
+
+@cache
+def _tls(ca: Path | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(ca) if ca else None)

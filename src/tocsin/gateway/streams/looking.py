@@ -76,8 +76,14 @@ class Looking:
     """One stream from its first byte to its last. ``tell`` gets one dictionary for each frame looked at."""
 
     def __init__(
-        self, file: BinaryIO, settings: Settings, tell: Callable[[dict[str, Any]], None], classify: Classify | None
+        self,
+        file: BinaryIO,
+        settings: Settings,
+        tell: Callable[[dict[str, Any]], None],
+        classify: Classify | None,
+        load: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self._load = load
         self._settings, self._tell, self._classify = settings, tell, classify
         self._chunks = Chunks(file) if settings.framed else None
         self._file = file
@@ -85,7 +91,7 @@ class Looking:
         self.counts = Counts()
         self.budget = Budget(settings.share if settings.framed else 1e6)
         self._furniture = Furniture()
-        self._changes = scenes.Changes()
+        self._shown: Pixels | None = None
         self._group: list[Packet[VideoStream]] = []
         self._group_bytes = 0
         self._undecoded = 0
@@ -225,7 +231,7 @@ class Looking:
             return
         self._undecoded = 0
         for frame in frames[:1]:
-            self._changes.new(frame)
+            self._differs(frame)
             self._look(frame, scene=False)
 
     def _scenes(self, stream: VideoStream) -> None:
@@ -234,18 +240,28 @@ class Looking:
         if not self._settings.scenes or len(group) < 3 or not group[0].is_keyframe:
             return
         places = scenes.candidates([packet.size for packet in group])
-        if not places or not self.budget.scenes(len(places)):
+        if not places or not self.budget.scenes(len(places), self._load()):
             return
         stamps = {group[place].pts for place in places}
         context = stream.codec_context
         for place, packet in enumerate((*group[: places[-1] + 1], None)):
             context.skip_frame = "DEFAULT" if packet is None or place in places else "NONREF"
             for frame in self._decode(stream, packet):
-                if frame.pts in stamps and self._changes.new(frame):
+                if frame.pts in stamps and self._differs(frame):
                     self.counts.scenes += 1
                     self._look(frame, scene=True)
         context.skip_frame = "DEFAULT"
         context.flush_buffers()
+
+    def _differs(self, frame: VideoFrame) -> bool:
+        """Tell whether a frame looks different from the one looked at before: a grid of its brightness is compared."""
+        plane = frame.planes[0]
+        whole = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
+        small = whole[:: max(1, frame.height // 64), :: max(1, frame.width // 64)].copy()
+        before, self._shown = self._shown, small
+        if before is None or before.shape != small.shape:
+            return True
+        return float(np.abs(small.astype(np.int16) - before).mean()) >= scenes.DIFFERENT
 
     def _decode(self, stream: VideoStream, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
         from av.error import FFmpegError

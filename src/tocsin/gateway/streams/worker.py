@@ -46,6 +46,22 @@ def main() -> None:
     os._exit(0)  # threads that hang in a decoder must not keep the process
 
 
+class Load:
+    """The share of a core that this process used of late."""
+
+    def __init__(self) -> None:
+        self._at, self._used, self._share = time.monotonic(), time.process_time(), 0.0
+
+    def share(self) -> float:
+        """Return it, measured anew about once a second."""
+        now = time.monotonic()
+        if now - self._at >= 1.0:
+            used = time.process_time()
+            self._share = (used - self._used) / (now - self._at)
+            self._at, self._used = now, used
+        return self._share
+
+
 class _Serving:
     """The streams of one worker, by the number that the owner gave each."""
 
@@ -53,6 +69,7 @@ class _Serving:
         self._sock, self._classify = sock, classify
         self._lock = threading.Lock()
         self._watched: dict[int, Any] = {}
+        self._load = Load()
 
     def run(self) -> None:
         """Take orders until the owner is gone."""
@@ -76,7 +93,7 @@ class _Serving:
 
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             state = _State(self, number)
-            looking = Looking(file, Settings(**request["settings"]), state.look, self._classify)
+            looking = Looking(file, Settings(**request["settings"]), state.look, self._classify, self._load.share)
             state.looking = self._watched[number] = looking
             absence: NotScanned | None = None
             try:
