@@ -13,6 +13,7 @@ from tocsin.console import matches as known
 from tocsin.console import schemes, strip, words
 from tocsin.console.visit import Visit
 from tocsin.hub import alerts, timeline, visibility
+from tocsin.hub.reports import settings
 from tocsin.hub.store.schema import Alert, AlertEvent, Consultation, EvidenceRecord, FindingRecord, OrderRecord, Person
 from tocsin.model import Category, ReviewVerdict
 
@@ -82,6 +83,7 @@ class Detail:
     pictures_kept: bool
     pictures_allowed: bool
     colleagues: list[Person]
+    reportable: bool = False
     matches: list[known.Shown] = field(default_factory=list)
     more_matches: int = 0
     items: list[dict[str, Any]] = field(default_factory=list)
@@ -114,11 +116,21 @@ def detail_of(
         pictures_kept=any("picture" in record.kinds for record in evidence),
         pictures_allowed=order is not None and _allows_pictures(order),
         colleagues=[each for each in alerts.ladder(session, alert.unit_id) if each.id != at.who.id],
+        reportable=_reportable(session, alert),
         matches=[known.shown(each, schemes.meaning(each)) for each in alert.matches[: known.SHOWN]],
         more_matches=max(0, len(alert.matches) - known.SHOWN),
         items=_items(session, given, findings),
     )
     return detail, _strip(session, at, alert)
+
+
+def _reportable(session: Session, alert: Alert) -> bool:
+    """Say whether the page offers a report: somebody reports here, and a person took the alert on or found it true."""
+    if not settings.reporting(session).email:
+        return False
+    if alert.status == "closed":
+        return ReviewVerdict(alert.verdict or "cannot-tell").is_true is True
+    return alert.acknowledged_by is not None
 
 
 def _allows_pictures(record: OrderRecord) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tocsin.hub import visibility
+from tocsin.hub.reports import settings, showing
 from tocsin.hub.sessions import Who
 from tocsin.hub.store.schema import Alert, Device, Person
 
@@ -32,11 +33,18 @@ _UNIT: Final = (
     Item("Quality", "/quality", rule=True),
     Item("My key", "/key"),
 )
+_REPORTING: Final = (Item("Review", "/review"), Item("Reports", "/reports", "held", awaits=True))
+"""What a unit's menu has too, once somebody is named as the one who reports."""
 MENUS: Final[Mapping[str, tuple[Item, ...]]] = {
     "officer": _UNIT,
     "supervisor": _UNIT,
     "auditor": (Item("Audit", "/audit"), Item("Quality", "/quality")),
-    "administrator": (Item("People and units", "/people"), Item("Lists", "/lists"), Item("Settings", "/settings")),
+    "administrator": (
+        Item("People and units", "/people"),
+        Item("Lists", "/lists"),
+        Item("Reporting", "/reporting"),
+        Item("Settings", "/settings"),
+    ),
 }
 AWAITING: Final = ("new", "escalated")
 
@@ -56,6 +64,10 @@ def frame(session: Session, who: Who) -> Frame:
     if who.role not in visibility.UNIT_ROLES:
         return Frame(menu, {"await": 0, "open": 0, "mine": 0, "silent": 0, "devices": 0})
     counts, last = figures(session, who)
+    if settings.reporting(session).email:
+        menu = (menu[0], *_REPORTING, *menu[1:])
+        awaited = showing.counts(session, who)
+        counts["held"] = awaited["held"] + awaited["ready"]
     return Frame(menu, counts, last)
 
 

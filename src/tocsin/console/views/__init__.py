@@ -2,7 +2,22 @@
 
 from fastapi import APIRouter
 
-from tocsin.console.views import alerts, audit, devices, key, lists, live, orders, people, quality, session, subjects
+from tocsin.console.views import (
+    alerts,
+    audit,
+    devices,
+    key,
+    lists,
+    live,
+    orders,
+    people,
+    quality,
+    reporting,
+    reports,
+    review,
+    session,
+    subjects,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     session.router,
@@ -11,6 +26,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     subjects.router,
     devices.router,
     orders.router,
+    review.router,
+    reports.router,
+    reporting.router,
     quality.router,
     key.router,
     people.router,

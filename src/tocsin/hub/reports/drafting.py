@@ -25,7 +25,7 @@ from tocsin.hub.reports.states import UNSENT, State, move
 from tocsin.hub.sessions import Who
 from tocsin.hub.store.reports import Report
 from tocsin.hub.store.schema import Alert, EvidenceRecord, FindingRecord, Person
-from tocsin.model import ReviewVerdict
+from tocsin.model import Category, ReviewVerdict
 
 FILES_MOST: Final = 200
 _FACTS: Final = TypeAdapter(cybertip.Report)
@@ -248,7 +248,9 @@ def _check_files(session: Session, alert: Alert, files: Sequence[File]) -> None:
 
 
 def _refuse_unconfirmed(session: Session, alert: Alert) -> None:
-    """Refuse an alert that no person has taken on or found true."""
+    """Refuse an alert that no person has taken on or found true, and one about somebody who may need support."""
+    if (alert.verdict_category or alert.category) == Category.SUPPORT:
+        raise Refused(409, "support", f"Alert A-{alert.number} is about somebody who may need support, not a suspect.")
     if alert.status == "closed":
         if ReviewVerdict(alert.verdict or "cannot-tell").is_true is not True:
             raise Refused(409, "verdict", f"Alert A-{alert.number} was not found to be true; nothing is reported.")

@@ -46,7 +46,7 @@ export function refreshBoard() {
 }
 
 export function rows() {
-  return [...document.querySelectorAll("#alerts .row")];
+  return [...document.querySelectorAll("#alerts .row, #queue .row, #queue .row-link")];
 }
 
 export function markCurrent() {

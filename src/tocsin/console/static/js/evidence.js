@@ -4,6 +4,7 @@ import * as keyring from "./keyring.js";
 import { showMedia } from "./media.js";
 import { showPicture, startSizes } from "./pictures.js";
 import { timeElement } from "./times.js";
+import { recordView } from "./views.js";
 
 const ABREAST = 4;
 const SPEAKERS = { subject: "subject", other: "other", unknown: "not known" };
@@ -102,6 +103,12 @@ async function openOne(item) {
   return JSON.parse(await keyring.decrypt(bytes));
 }
 
+// Items count the pictures of one sealed document and then its files, from 1; 0 is its words.
+function name(figure, doc) {
+  figure.dataset.evidence = doc.digest;
+  figure.dataset.item = doc.item;
+}
+
 async function openAll(box) {
   const items = JSON.parse(box.dataset.items);
   const part = (name) => box.querySelector(`[data-part=${name}]`);
@@ -114,7 +121,11 @@ async function openAll(box) {
     while (next < items.length) {
       const i = next;
       next += 1;
-      try { documents[i] = await openOne(items[i]); } catch (error) { troubles.add(error.message); }
+      try {
+        const doc = await openOne(items[i]);
+        await recordView(box.dataset.alert, items[i].digest, 0, "words");
+        documents[i] = Object.assign(doc, { digest: items[i].digest });
+      } catch (error) { troubles.add(error.message); }
     }
   };
   await Promise.all(Array.from({ length: ABREAST }, work));
@@ -128,13 +139,17 @@ async function openAll(box) {
   for (const doc of opened) {
     for (const picture of Array.isArray(doc.pictures) ? doc.pictures : []) {
       number += 1;
-      try { await showPicture(gallery, picture, number); } catch { troubles.add(`Picture ${number} cannot be read.`); }
+      doc.item = (doc.item ?? 0) + 1;
+      try { name(await showPicture(gallery, picture, number), doc); } catch { troubles.add(`Picture ${number} cannot be read.`); }
     }
   }
   clearFiles(part("files"));
   let count = 0;
   for (const doc of opened) {
-    for (const file of Array.isArray(doc.files) ? doc.files : []) if (file && typeof file === "object") showFile(part("files"), file, count += 1);
+    for (const file of Array.isArray(doc.files) ? doc.files : []) {
+      doc.item = (doc.item ?? 0) + 1;
+      if (file && typeof file === "object") name(showFile(part("files"), file, count += 1), doc);
+    }
   }
   box.querySelector("[data-part=unkept]")?.toggleAttribute("hidden", number + count > 0);
   part("sizes").hidden = number === 0;

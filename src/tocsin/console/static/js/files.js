@@ -1,5 +1,6 @@
 // Files that were sealed beside the words: listed, and opened only on a click. A video plays muted and blurred.
 import { holdable } from "./pictures.js";
+import { record } from "./views.js";
 
 const VIDEO = new Set(["video/mp4", "video/webm", "video/quicktime", "video/mp2t", "video/x-matroska"]);
 const urls = new Set();
@@ -74,8 +75,9 @@ export function showFile(into, file, number) {
     caption.append(open);
   }
   const keep = button("Save unsealed", `File ${number}: save it unsealed to this computer`);
-  keep.addEventListener("click", () => save(file, number));
+  keep.addEventListener("click", async () => { if (await record(figure, "saved")) save(file, number); });
   caption.append(keep);
   figure.append(pane, caption);
   into.append(figure);
+  return figure;
 }

@@ -31,7 +31,38 @@ function close(verdict) {
   return true;
 }
 
+// The next picture or file: its button shows it while the space bar is held.
+function item() {
+  const all = [...document.querySelectorAll("#evidence figure button")].filter((button) => button.matches(".hold") || !button.closest("figure").querySelector(".hold"));
+  if (!all.length) return false;
+  const at = all.indexOf(document.activeElement);
+  const next = all[(at + 1) % all.length];
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+function verdict() {
+  const details = document.getElementById("close");
+  if (!details?.querySelector("[data-choice]")) return false;
+  details.open = true;
+  (details.querySelector("[data-choice]:checked") ?? details.querySelector("[data-choice]")).focus();
+  return true;
+}
+
+function choose(number) {
+  const details = document.querySelector("#close[open]");
+  const choice = details?.querySelector(`[data-choice="${number}"]`);
+  if (!choice) return false;
+  choice.checked = true;
+  details.querySelector("textarea")?.focus();
+  return true;
+}
+
 const deeds = {
+  i: item,
+  v: verdict,
+  ...Object.fromEntries([1, 2, 3, 4, 5].map((number) => [String(number), () => choose(number)])),
   j: () => step(1),
   k: () => step(-1),
   a: () => press("a"),

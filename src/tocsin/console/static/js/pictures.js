@@ -1,5 +1,7 @@
 // Sealed pictures, opened in this tab: blurred, grey and small, and shown only while a person holds a button or a key.
 
+import { record } from "./views.js";
+
 const HOLD_MS = 250; // a click, or a key touched in passing, shows nothing
 const HOLD_KEYS = [" ", "Enter"];
 
@@ -17,7 +19,9 @@ document.addEventListener("visibilitychange", letGo);
 
 export function holdable(button, figure, shown, name) {
   let waiting = 0;
+  let turn = 0;
   const close = () => {
+    turn += 1;
     clearTimeout(waiting);
     waiting = 0;
     open.delete(close);
@@ -30,7 +34,10 @@ export function holdable(button, figure, shown, name) {
     letGo();
     open.add(close);
     figure.classList.add("holding");
-    waiting = setTimeout(() => {
+    const mine = turn;
+    waiting = setTimeout(async () => {
+      const how = shown.tagName === "VIDEO" ? "played" : figure.classList.contains("grey") ? "grey" : "colour";
+      if (!(await record(figure, how)) || mine !== turn) return;
       figure.classList.add("open");
       button.setAttribute("aria-pressed", "true");
       shown.setAttribute("aria-label", `${name}, shown while held`);
@@ -79,6 +86,7 @@ export async function showPicture(gallery, picture, number) {
   caption.append(element("span", "", `Picture ${number} · ${canvas.width} × ${canvas.height}`), show, grey);
   figure.append(pane, caption);
   gallery.append(figure);
+  return figure;
 }
 
 // One step at a time: large opens only from medium, so that no single click makes a picture full size.

@@ -1,0 +1,124 @@
+"""The pages of reports: drafted from a confirmed alert, read against a reason, decided by a person."""
+
+import re
+
+import pytest
+
+from tocsin.hub import configuration
+from tocsin.hub.reports import filing, workers
+from tocsin.hub.sessions import current
+from tocsin.hub.store.reports import Report
+
+FORM = {
+    "incident_type": "Child Pornography (possession, manufacture, and distribution)",
+    "incident_at": "2026-11-22T16:58",
+    "identifier": "user-17",
+    "send-0": "yes",
+    "items-0": "all",
+}
+
+
+@pytest.fixture
+def ready(site):
+    """The site, with somebody who reports."""
+    jo = current(site.hub, site.seeded.cookies["jo"])
+    with site.hub.store.session() as session:
+        configuration.write(session, jo, "reporting", {"email": "r@p.example", "platform": "P"}, site.clock.now())
+    return site
+
+
+def draft(site, **changes) -> str:
+    answer = site.post("ines", "/reports/new", {"alert": site.seeded.alerts["vpn"], **FORM, **changes})
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"].partition("?")[0]
+
+
+def test_the_menu_has_them_only_where_somebody_reports(site, words_of) -> None:
+    assert "/reports" not in site.get("ines", "/alerts").text
+    jo = current(site.hub, site.seeded.cookies["jo"])
+    with site.hub.store.session() as session:
+        configuration.write(session, jo, "reporting", {"email": "r@p.example"}, site.clock.now())
+    assert 'href="/reports"' in site.get("ines", "/alerts").text
+    assert "No report is open" in words_of(site.get("ines", "/reports"))
+
+
+def test_pages_are_for_the_unit_s_people(ready) -> None:
+    path = draft(ready)
+    for who in ("ada", "jo"):
+        assert ready.get(who, "/reports").status_code == 403
+    assert ready.get("tom", path).status_code == 404
+    assert ready.get("tom", f"/reports/new?alert={ready.seeded.alerts['vpn']}").status_code == 404
+
+
+def test_a_draft_is_read_against_a_reason_changed_and_approved(ready, words_of) -> None:
+    path = draft(ready)
+    page = words_of(ready.get("ines", path))
+    assert "user-17" not in page
+    assert "Give the reason and read" in page
+    assert ready.get("ines", f"{path}/edit").status_code == 303
+    ready.post("ines", f"{path}/consult", {"reason": "Review of this report"})
+    assert "user-17" in words_of(ready.get("ines", path))
+    assert 'value="user-17"' in ready.get("ines", f"{path}/edit").text
+    assert ready.post("ines", f"{path}/edit", FORM | {"identifier": "user-18"}).status_code == 303
+    assert "user-18" in words_of(ready.get("ines", path))
+    ready.post("ines", f"{path}/ready")
+    page = words_of(ready.get("ines", path))
+    assert "waits for the worker" in page
+    assert "sandbox: a test" in page
+    assert "R-1" in words_of(ready.get("ines", "/reports"))
+
+
+def test_a_form_with_a_mistake_comes_back_filled_in(ready, words_of) -> None:
+    alert = ready.seeded.alerts["vpn"]
+    answer = ready.post("ines", "/reports/new", {"alert": alert, **FORM, "incident_at": "yesterday", "prior": "12"})
+    assert answer.status_code == 422
+    assert "Give the time" in words_of(answer)
+    assert 'value="user-17"' in answer.text
+    assert re.search(r'name="send-0" value="yes" checked', answer.text)
+    draft(ready)
+    answer = ready.post("ines", "/reports/new", {"alert": alert, **FORM})
+    assert answer.status_code == 409
+    assert "R-1 is about this user" in words_of(answer)
+
+
+def test_a_held_report_asks_a_person_and_takes_the_decision(ready, words_of) -> None:
+    path = draft(ready)
+    ready.post("ines", f"{path}/ready")
+    jo = current(ready.hub, ready.seeded.cookies["jo"])
+    now = ready.clock.now()
+    with ready.hub.store.session() as session:
+        worker, _ = workers.add(session, jo, ready.seeded.people["ines"].unit_id, "w", now)
+        row = session.get(Report, path.rsplit("/", 1)[1])
+        filing.take(session, ready.hub, worker, row, "a" * 32, "sandbox", now)
+        told = {"state": "held", "reason": "ambiguous-submit", "sentence": "No answer.", "hint_id": 4711}
+        filing.tell(session, worker, row, "a" * 32, 1, told, now)
+    page = words_of(ready.get("ines", path))
+    assert "may or may not have been opened there" in page
+    assert "4711" in page
+    assert "a person must decide" in words_of(ready.get("ines", "/reports"))
+    answer = ready.post(
+        "ines", f"{path}/decide", {"decision": "filed", "reason": "They confirmed it", "remote_id": "x"}
+    )
+    assert answer.status_code == 422
+    given = {"decision": "filed", "reason": "They confirmed it by mail", "remote_id": "4711"}
+    assert ready.post("ines", f"{path}/decide", given).status_code == 303
+    page = words_of(ready.get("ines", path))
+    assert "as number 4711" in page
+    assert "Decided that it was filed: They confirmed it by mail" in page
+
+
+def test_only_a_supervisor_ends_preservation_and_only_after_the_year(ready, words_of) -> None:
+    path = draft(ready)
+    assert ready.post("ines", f"{path}/erase", {"reason": "The year is over"}).status_code == 403
+    answer = ready.post("ruth", f"{path}/erase", {"reason": "The year is over"})
+    assert answer.status_code == 409
+    assert "preserves nothing" in words_of(answer)
+
+
+def test_what_is_typed_stays_text(ready) -> None:
+    path = draft(ready, identifier="<b>u</b>", additional="<script>x</script>")
+    ready.post("ines", f"{path}/consult", {"reason": "Review of this report"})
+    page = ready.get("ines", path).text
+    assert "<b>u</b>" not in page
+    assert "&lt;b&gt;u&lt;/b&gt;" in page
+    assert "<script>x" not in page

@@ -1,0 +1,91 @@
+"""The review queue: by severity, one after the other, with breaks and, where asked for, a second person."""
+
+from datetime import timedelta
+
+from tocsin.hub import configuration
+from tocsin.hub.sessions import current
+from tocsin.hub.store.reports import View
+
+
+def set_review(site, **value) -> None:
+    jo = current(site.hub, site.seeded.cookies["jo"])
+    with site.hub.store.session() as session:
+        given = {"minutes": 45, "items": 60, "break_minutes": 15} | value
+        configuration.write(session, jo, "review", given, site.clock.now())
+
+
+def test_the_queue_is_the_unit_s_and_by_severity(site, words_of) -> None:
+    page = site.get("ines", "/review").text
+    top, picture = site.seeded.alerts["top"], site.seeded.alerts["picture"]
+    assert page.index(top) < page.index(picture)
+    assert "Device silent" not in page
+    for who in ("ada", "jo"):
+        assert site.get(who, "/review").status_code == 403
+    assert site.get("tom", f"/review/{top}").status_code == 404
+    assert "Nothing waits" in words_of(site.get("tom", "/review"))
+
+
+def test_a_verdict_leads_to_the_next(site, words_of) -> None:
+    top, picture = site.seeded.alerts["top"], site.seeded.alerts["picture"]
+    answer = site.post("ines", f"/review/{top}/close", {"verdict": "true-concern", "note": "Looked at it."})
+    assert answer.headers["location"] == f"/review/{picture}?said=closed"
+    assert "This is the next one" in words_of(site.get("ines", answer.headers["location"]))
+    answer = site.post("ines", f"/review/{picture}/close", {"verdict": "no such", "note": "x"})
+    assert answer.status_code == 422
+
+
+def test_taking_it_keeps_it_in_one_s_own_queue(site) -> None:
+    picture = site.seeded.alerts["picture"]
+    assert site.post("ines", f"/review/{picture}/acknowledge").status_code == 303
+    assert picture in site.get("ines", "/review").text
+    assert picture not in site.get("marek", "/review").text
+
+
+def test_a_second_person_confirms_or_disputes(site, words_of) -> None:
+    assert "To confirm" not in site.get("ruth", "/review").text
+    set_review(site, two_person=True)
+    closed = site.seeded.alerts["closed-1"]
+    assert closed in site.get("ruth", "/review?show=confirm").text
+    assert closed not in site.get("marek", "/review?show=confirm").text
+    page = words_of(site.get("ruth", f"/review/{closed}"))
+    assert "Having looked, do you agree?" in page
+    given = {"agrees": "yes", "reason": "I looked at it and agree"}
+    assert site.post("marek", f"/review/{closed}/confirm", given).status_code == 409
+    assert site.post("ruth", f"/review/{closed}/confirm", given).status_code == 303
+    assert closed not in site.get("ruth", "/review?show=confirm").text
+    other = site.seeded.alerts["closed-3"]
+    site.post("ruth", f"/review/{other}/confirm", {"agrees": "no", "reason": "This is something else"})
+    assert "Open it again" not in words_of(site.get("ruth", f"/alerts/{other}"))
+
+
+def test_after_enough_the_queue_asks_for_a_break(site, words_of) -> None:
+    set_review(site, items=2)
+    with site.hub.store.session() as session:
+        for item in (1, 2):
+            session.add(
+                View(
+                    person_id=site.seeded.people["ines"].id,
+                    alert_id=site.seeded.alerts["picture"],
+                    evidence="a" * 64,
+                    item=item,
+                    how="grey",
+                    at=site.clock.now() - timedelta(minutes=item),
+                    reason="Triage",
+                )
+            )
+    page = words_of(site.get("ines", f"/review/{site.seeded.alerts['picture']}"))
+    assert "Time for a break" in page
+    assert "Verdict" not in page
+    assert "Time for a break" not in words_of(site.get("marek", "/review"))
+    site.clock.forward(15 * 60)
+    assert "Time for a break" not in words_of(site.get("ines", "/review"))
+
+
+def test_every_look_stands_beside_the_item(site, words_of) -> None:
+    picture = site.seeded.alerts["picture"]
+    with site.hub.store.session() as session:
+        session.add(
+            View(person_id=site.seeded.people["marek"].id, alert_id=picture, evidence="a" * 64, item=1, how="grey",
+                 at=site.clock.now(), reason="Triage")
+        )  # fmt: skip
+    assert "Marek Lind: looked at it in grey (item 1)" in words_of(site.get("ines", f"/review/{picture}"))
