@@ -1,4 +1,4 @@
-"""A gateway in a folder of its own, its client, pictures made in code, and a server to fetch from that may be hostile."""
+"""A gateway in a folder of its own, its client, pictures made in code, and a server to fetch from, perhaps hostile."""
 
 import io
 import threading

@@ -81,14 +81,15 @@ def test_a_key_is_good_for_its_scopes_only_and_admin_for_all(store, pace, clock)
 def test_a_key_has_a_rate_that_all_processes_share(store, tmp_path, clock):
     key = new_key(store, clock, "slow", ["lookup"], rate=5)
     one, other = (Access(store, Pace(tmp_path / "pace"), open_without_keys=True) for _ in range(2))
-    admitted = 0
-    with pytest.raises(Refused) as caught:
-        for n in range(50):
+    refusals = []
+    for n in range(50):
+        try:
             (one if n % 2 else other).admit(call(bearer(key)), "lookup")
-            admitted += 1
-    assert 5 <= admitted <= 7
-    assert caught.value.status == 429
-    assert int(caught.value.headers["Retry-After"]) >= 1
+        except Refused as refused:
+            refusals.append(refused)
+    assert 43 <= len(refusals) <= 45
+    assert {refused.status for refused in refusals} == {429}
+    assert int(refusals[0].headers["Retry-After"]) >= 1
 
 
 def test_a_rate_of_an_earlier_run_of_the_machine_holds_nobody_up(pace):

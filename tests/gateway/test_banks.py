@@ -1,0 +1,123 @@
+import json
+from concurrent.futures import wait
+
+import pytest
+from sqlalchemy import select, update
+
+from tocsin.gateway.banks import NewContent
+from tocsin.gateway.banks_tables import Content
+from tocsin.gateway.refusals import Refused
+from tocsin.matching.lists import Entry
+
+
+def found(api, code, **more):
+    return api.get("/m/lookup", params={"signal": code, "signal_type": "pdq"} | more).json()
+
+
+def test_many_changes_at_once_are_written_together_and_all_seen(api):
+    api.post("/c/banks", json={"name": "BANK_A"})
+    banks = api.gateway.banks
+    codes = [f"{n:02x}" * 32 for n in range(120)]
+    added = [banks.add("BANK_A", NewContent(signals={"pdq": one})) for one in codes]
+    wait(added)
+    numbers = [one.result() for one in added]
+    assert len(set(numbers)) == 120
+    gone = [banks.take_out("BANK_A", number) for number in numbers[:60]]
+    wait(gone)
+    assert {one.result() for one in gone} == {1}
+    bank = api.gateway.catalogue.bank("BANK_A")
+    assert bank.list.view.entries == 60
+    assert bank.list.view.state.version < 60
+
+
+def test_a_radius_is_the_banks_own_and_changes_at_once(api, code, jpeg):
+    api.post("/c/banks", json={"name": "NARROW", "radius": 2})
+    api.post("/c/banks", json={"name": "WIDE"})
+    for name in ("NARROW", "WIDE"):
+        api.post(f"/c/bank/{name}/signal", json={"pdq": code(jpeg())})
+    near = f"{int(code(jpeg()), 16) ^ 0b11111:064x}"
+    assert set(found(api, near)) == {"WIDE"}
+    assert api.put("/c/bank/NARROW", json={"radius": 5}).json()["radius"] == 5
+    assert set(found(api, near)) == {"NARROW", "WIDE"}
+    assert set(found(api, near, radius="4")) == set()
+
+
+def test_a_negative_bank_silences_and_is_never_told(api, code, jpeg):
+    for name, negative in (("KNOWN", False), ("GOOD", True)):
+        api.post("/c/banks", json={"name": name, "negative": negative})
+        api.post(f"/c/bank/{name}/signal", json={"pdq": code(jpeg())})
+    assert found(api, code(jpeg())) == {}
+    assert found(api, code(jpeg()), banks="KNOWN") == {}
+    raw = api.get("/m/raw_lookup", params={"signal": code(jpeg()), "signal_type": "pdq"}).json()
+    assert len(raw["matches"]) == 2
+    api.put("/c/bank/GOOD", json={"enabled": False})
+    assert set(found(api, code(jpeg()))) == {"KNOWN"}
+
+
+@pytest.mark.parametrize("state", ["adding", "removing"])
+def test_what_a_crash_cut_short_is_finished_at_the_next_start(serving, code, jpeg, state):
+    api = serving()
+    api.post("/c/banks", json={"name": "BANK_A"})
+    number = api.post("/c/bank/BANK_A/signal", json={"pdq": code(jpeg())}).json()["id"]
+    if state == "adding":
+        api.gateway.banks.take_in("BANK_A", [("x", [Entry(0, id=f"content-{number}", status=1, updated=1)])])
+    with api.gateway.store.session() as session:
+        session.execute(update(Content).values(state=state))
+    serving.stop(api)
+    api = serving()
+    with api.gateway.store.reading() as session:
+        states = list(session.scalars(select(Content.state)))
+    assert states == (["live"] if state == "adding" else [])
+    assert bool(found(api, code(jpeg()))) is (state == "adding")
+
+
+def test_a_bank_that_is_made_again_under_its_old_name_is_empty(api, code, jpeg):
+    for _ in range(2):
+        api.post("/c/banks", json={"name": "BANK_A"})
+        assert found(api, code(jpeg())) == {}
+        api.post("/c/bank/BANK_A/signal", json={"pdq": code(jpeg())})
+        assert set(found(api, code(jpeg()))) == {"BANK_A"}
+        api.delete("/c/bank/BANK_A")
+    assert list(api.gateway.settings.banks.iterdir()) == []
+
+
+def test_rows_from_elsewhere_are_taken_in_and_keep_what_their_source_says(api, jpeg, code):
+    api.post("/c/banks", json={"name": "BANK_A", "source": "an exchange"})
+    row = Entry(
+        1, [("pdq", bytes.fromhex(code(jpeg())))], id="x-9", category="A2", scheme="a scheme", source="member 4"
+    )
+    report = api.gateway.banks.take_in("BANK_A", [("feed", [row])])
+    assert report.active == 1
+    (match,) = found(api, code(jpeg()))["BANK_A"]
+    told = {name: match[name] for name in ("entry", "category", "scheme", "source", "list")}
+    assert told == {
+        "entry": "x-9", "category": "A2", "scheme": "a scheme", "source": "member 4", "list": "BANK_A",
+    }  # fmt: skip
+
+
+def test_what_cannot_be_read_is_refused_before_anything_is_written(api):
+    api.post("/c/banks", json={"name": "BANK_A"})
+    for signals in ({}, {"pdq": "x"}, {"nonsense": "0"}):
+        with pytest.raises(Refused):
+            api.gateway.banks.add("BANK_A", NewContent(signals=signals))
+    with api.gateway.store.reading() as session:
+        assert list(session.scalars(select(Content))) == []
+
+
+def test_nothing_is_taken_on_after_the_end(serving):
+    api = serving()
+    api.post("/c/banks", json={"name": "BANK_A"})
+    banks = api.gateway.banks
+    banks.close()
+    with pytest.raises(Refused) as caught:
+        banks.add("BANK_A", NewContent(signals={"pdq": "0" * 64}))
+    assert caught.value.status == 503
+
+
+def test_labels_and_terms_are_told_with_the_bank_and_labels_with_its_matches(api, jpeg, code):
+    made = api.post("/c/banks", json={"name": "BANK_A", "labels": ["urgent"], "severity": 5, "rings": False}).json()
+    assert (made["labels"], made["rings"]) == (["urgent"], False)
+    api.post("/c/bank/BANK_A/signal", json={"pdq": code(jpeg())})
+    (match,) = found(api, code(jpeg()))["BANK_A"]
+    assert (match["labels"], match["severity"]) == (["urgent"], 5)
+    assert json.dumps(made)

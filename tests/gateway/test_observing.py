@@ -1,0 +1,64 @@
+import pytest
+
+from tocsin.gateway.observing import Sighting, attachments, facts, observation
+from tocsin.model.media import Fingerprints
+
+
+class Seen:
+    """An observer that keeps what it is shown."""
+
+    def __init__(self):
+        self.kept = []
+
+    async def see(self, sighting):
+        self.kept.append(sighting)
+        return True
+
+
+@pytest.fixture
+def watched(api, jpeg, code):
+    for name, rings in (("BANK_A", True), ("QUIET", False)):
+        api.post("/c/banks", json={"name": name, "rings": rings})
+    api.post("/c/bank/BANK_A/signal", json={"pdq": code(jpeg(1))})
+    api.post("/c/bank/QUIET/signal", json={"pdq": code(jpeg(2))})
+    api.gateway.other_observer = Seen()
+    return api
+
+
+def test_a_matching_upload_is_shown_with_its_bytes_and_what_the_platform_says(watched, jpeg):
+    asked = {"item": "item-1", "account": "account-9"}
+    watched.post("/m/lookup", params=asked, files={"photo": ("a.jpg", jpeg(1), "image/jpeg")})
+    (one,) = watched.gateway.other_observer.kept
+    assert (one.data, one.name, one.media_type) == (jpeg(1), "a.jpg", "image/jpeg")
+    assert (one.item, one.account, one.caller) == ("item-1", "account-9", "open")
+    assert [match.list for match in one.matches] == ["BANK_A"]
+
+
+def test_a_matching_signal_is_shown_too_and_what_does_not_match_or_ring_is_not(watched, jpeg, code):
+    for seed in (1, 2, 3):
+        watched.get("/m/lookup", params={"signal": code(jpeg(seed)), "signal_type": "pdq"})
+        if seed > 1:
+            watched.post("/m/lookup", files={"photo": jpeg(seed)})
+    (one,) = watched.gateway.other_observer.kept
+    assert (one.signal, one.data) == (code(jpeg(1)), b"")
+
+
+def test_raw_lookups_and_hashing_show_nothing(watched, jpeg, code):
+    watched.get("/m/raw_lookup", params={"signal": code(jpeg(1)), "signal_type": "pdq"})
+    watched.post("/h/hash", files={"photo": jpeg(1)})
+    assert watched.gateway.other_observer.kept == []
+
+
+def test_the_same_content_is_one_thread_and_another_accounts_is_another(api):
+    def thread(**more):
+        prints = Fingerprints(media="picture", sha256="ab" * 32)
+        return observation(api.gateway, Sighting(prints=prints, matches=(), caller="c", **more)).thread
+
+    assert thread(name="a") == thread(name="b")
+    assert thread(account="a") != thread(account="b")
+
+
+def test_nothing_is_attached_where_nothing_was_uploaded():
+    bare = Sighting(prints=Fingerprints(media="other"), matches=(), caller="c")
+    assert attachments(bare) == []
+    assert facts(bare) == {"caller": "c"}

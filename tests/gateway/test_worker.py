@@ -1,0 +1,48 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from tocsin.gateway.gateway import Gateway
+from tocsin.gateway.worker import create_worker_app, settings_as_json, settings_of_json
+
+
+def test_a_worker_is_told_all_settings_but_the_clock(settings):
+    given = replace(
+        settings, lists=(Path("/a"), Path("/b")), list_key="hush", fetch_hosts=("a", "*.b"), workers=3, port=0
+    )
+    read = settings_of_json(settings_as_json(given))
+    assert replace(read, clock=given.clock) == given
+
+
+@pytest.fixture
+def worker(serving, jpeg, code):
+    core = serving()
+    core.post("/c/banks", json={"name": "BANK_A"})
+    core.post("/c/bank/BANK_A/signal", json={"pdq": code(jpeg())})
+    core.post("/c/banks", json={"name": "QUIET", "rings": False})
+    core.post("/c/bank/QUIET/signal", json={"pdq": code(jpeg(2))})
+    gateway = Gateway.open(core.gateway.settings, name="worker-1")
+    app = create_worker_app(gateway)
+    with TestClient(app._app._app, raise_server_exceptions=False):  # the worker's own lifespan
+        yield TestClient(app, raise_server_exceptions=False)
+
+
+def test_a_worker_answers_lookups_from_the_same_lists_and_logs_them_itself(worker, serving, jpeg, code, settings):
+    found = worker.get("/m/lookup", params={"signal": code(jpeg(2)), "signal_type": "pdq"})
+    assert set(found.json()) == {"QUIET"}
+    assert worker.get("/status").text == "I-AM-ALIVE"
+    assert worker.get("/m/index/status").json()["pdq"]["size"] == 2
+    assert "lookup" in (settings.audit / "worker-1" / "000001.jsonl").read_text()
+
+
+def test_what_a_worker_does_not_answer_needs_the_core(worker):
+    answer = worker.get("/c/banks")
+    assert answer.status_code == 503
+    assert "core" in answer.json()["message"]
+    assert worker.post("/internal/sighting", content=b"").status_code == 404
+
+
+def test_a_match_that_could_not_be_shown_to_the_core_is_no_answer(worker, jpeg, code):
+    assert worker.post("/m/lookup", files={"photo": jpeg()}).status_code == 503

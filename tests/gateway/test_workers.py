@@ -1,0 +1,58 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+
+def ask(url, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read())
+
+
+@pytest.fixture
+def running(tmp_path):
+    """A gateway of two workers as a program of its own; gives its address and process."""
+    command = [sys.executable, "-m", "tocsin", "gateway", "--data", str(tmp_path / "gateway"), "--port", "0"]
+    process = subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        assert "is up at" in line, line
+        yield line.split()[-1], process
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def children(pid):
+    import psutil
+
+    return [one for one in psutil.Process(pid).children() if "tocsin.gateway.worker" in " ".join(one.cmdline())]
+
+
+def test_two_workers_share_a_port_see_changes_within_a_second_and_are_replaced_when_one_dies(running, until):
+    url, process = running
+    assert ask(f"{url}/c/banks", {"name": "BANK_A"})["name"] == "BANK_A"
+    ask(f"{url}/c/bank/BANK_A/signal", {"pdq": "0f" * 32})
+    lookup = f"{url}/m/lookup?signal_type=pdq&signal={'0f' * 32}"
+    streak = []
+
+    def seen_by_all():
+        streak.append("BANK_A" in ask(lookup))
+        return streak[-20:] == [True] * 20
+
+    until(seen_by_all, seconds=5)
+    before = children(process.pid)
+    assert len(before) == 2
+    os.kill(before[0].pid, signal.SIGKILL)
+    until(lambda: len(children(process.pid)) == 2 and before[0] not in children(process.pid))
+    until(lambda: "BANK_A" in ask(lookup))
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        ask(f"{url}/internal/sighting", {})
+    assert caught.value.code == 404
