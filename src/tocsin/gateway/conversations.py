@@ -29,6 +29,8 @@ MOST_HELD: Final = 120
 MOST_IDS: Final = 2_000
 MOST_TOLD: Final = 20
 MOST_PARTICIPANTS: Final = 200
+_A_NAME: Final = 100
+"""Letters that an id counts for in what is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ class _Thread:
 class Threads:
     """All conversations that are being followed. Thread-safe; one thread's messages are read one call at a time.
 
-    ``most`` threads and ``letters`` of text are held; ``live`` threads keep what their detectors remember, the others
-    are read again from their messages when the next one comes.
+    ``most`` threads and ``letters`` of text are held; what detectors remember is kept for ``live`` authors, the threads
+    of others are read again from their messages when the next one comes.
     """
 
     def __init__(
@@ -101,7 +103,7 @@ class Threads:
         *,
         most: int = 20_000,
         letters: int = 32 << 20,
-        live: int = 1_000,
+        live: int = 2_000,
     ) -> None:
         self._clock, self._most, self._letters, self._live = clock, most, letters, live
         self._lock = threading.Lock()
@@ -138,7 +140,7 @@ class Threads:
                 late = self._hold(thread, fresh)
                 again = [one for one in thread.told if one.said.id in repeated]
                 told = [replace(one, recorded=record(one)) for one in self._read(thread, fresh, bool(late))]
-                thread.told.extend(told)
+                thread.told.extend(replace(one, context=()) for one in told)
                 unread = [("message", one.id, "too-late") for one in fresh if not _is_held(thread, one)]
                 unread += [("participant", author, "too-many-authors") for author in _unviewed(thread)]
                 taken = Taken(
@@ -220,8 +222,9 @@ class Threads:
                 thread.letters -= len(thread.held.pop(0)[2].text)
         with self._lock:
             if not thread.gone:
-                self._held_letters += thread.letters - thread.counted
-                thread.counted = thread.letters
+                weight = thread.letters + _A_NAME * (len(thread.ids) + len(thread.participants))
+                self._held_letters += weight - thread.counted
+                thread.counted = weight
         return late
 
     def _read(self, thread: _Thread, fresh: Sequence[Said], late: bool) -> tuple[Told, ...]:
@@ -262,8 +265,11 @@ class Threads:
                     break
                 self._drop(oldest)
                 self.evicted += 1
-            while len(self._reading) > self._live:
-                self._reading.popitem(last=False)[1].readers = None
+            live = sum(len(one.readers.authors) for one in self._reading.values() if one.readers)
+            while live > self._live and len(self._reading) > 1:
+                oldest = self._reading.popitem(last=False)[1]
+                live -= len(oldest.readers.authors) if oldest.readers else 0
+                oldest.readers = None
 
     def _drop(self, thread: _Thread) -> None:
         """Forget a thread; the lock is held."""
