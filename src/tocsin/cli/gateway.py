@@ -161,7 +161,7 @@ def serve(settings: "Settings") -> None:
     from tocsin.gateway.forwarding import router
     from tocsin.gateway.gateway import Gateway
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with alone(settings.data), listening(settings) as listener, contextlib.suppress(KeyboardInterrupt):
         gateway = Gateway.open(settings)
         _first_key(gateway)

@@ -5,7 +5,7 @@ import pytest
     "body",
     [
         {"name": "A", "enabled_ratio": -1}, {"name": "A", "enabled_ratio": "much"}, {"name": "A", "radius": 65},
-        {"name": "A", "severity": 0}, {"name": "A", "labels": ["x" * 101]}, {"name": "A", "negative": "perhaps"}, {}, [],
+        {"name": "A", "severity": 0}, {"name": "A", "labels": ["x" * 101]}, {"name": "A", "negative": "x"}, {}, [],
     ],
 )  # fmt: skip
 def test_terms_out_of_bounds_are_refused_and_nothing_is_made(api, body):
