@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "match": ("tocsin.cli.match", "Compare files and folders with hash lists."),
     "gateway": ("tocsin.cli.gateway", "Serve lookups, messages and live streams to internet services."),
     "stream": ("tocsin.cli.stream", "Watch live streams and recordings."),
+    "report": ("tocsin.cli.report", "File reports to the authority, and refer evidence to others."),
     "evidence": ("tocsin.cli.evidence", "Open and verify sealed evidence."),
     "audit": ("tocsin.cli.audit", "Verify and export the audit log."),
     "bench": ("tocsin.cli.bench", "Run the measurements of docs/benchmarks.md."),

@@ -212,8 +212,8 @@ def _hold(session: Session, report: Report, reason: str, sentence: str, now: dat
     report.held_for = reason
 
 
-def _contents(session: Session, hub: Hub, report: Report) -> dict[str, Any]:
-    """Return what the report says, who reports, what was viewed by whom, and what lists say of each file."""
+def sent_facts(session: Session, hub: Hub, report: Report) -> dict[str, Any]:
+    """Return the facts as they are sent: with the reporter, and the earlier reports of the same user."""
     given = drafting.facts_of(hub, report)
     asked = settings.reporting(session)
     prior = drafting.prior_reports(session, report, report.environment)
@@ -226,9 +226,14 @@ def _contents(session: Session, hub: Hub, report: Report) -> dict[str, Any]:
     if facts.get("reported") and prior:
         typed = facts["reported"][0].get("prior_reports", [])
         facts["reported"][0]["prior_reports"] = [*dict.fromkeys([*prior, *typed])]
+    return facts
+
+
+def _contents(session: Session, hub: Hub, report: Report) -> dict[str, Any]:
+    """Return what the report says, who reports, what was viewed by whom, and what lists say of each file."""
     digests = {str(each["evidence"]) for each in report.files}
     return {
-        "facts": facts,
+        "facts": sent_facts(session, hub, report),
         "files": report.files,
         "views": [
             {"evidence": view.evidence, "item": view.item, "how": view.how, "at": utc_text(view.at)}
