@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-ROWS = 200_000
+ROWS = 100_000
 WITHDRAWALS = 12
 INTERVAL_S = 10
 
@@ -68,6 +68,8 @@ class _Exchange:
     def __init__(self, pages: Callable[[str, dict[str, list[str]]], bytes]) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
 
             def log_message(self, *_: object) -> None:
                 return

@@ -80,11 +80,19 @@ def test_an_expired_token_begins_the_range_anew(desk, exchange, upstream, live):
     assert ["nextPageToken" in one for one in upstream.asked] == [False, True, False, True]
 
 
-@pytest.mark.parametrize("after", ["rows", "seen", "resume"])
-def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(desk, exchange, upstream, live, monkeypatch, after, pdq):
+@pytest.mark.parametrize(("after", "filled"), [("rows", False), ("rows", True), ("seen", True)])
+def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
+    desk, exchange, upstream, live, monkeypatch, after, filled, pdq
+):
     monkeypatch.setattr(running, "BATCH", 1)
     for number in range(6):
         upstream.put(number)
+
+    if filled:  # a full reading over what is there already, after a long absence
+        desk.exchanges.run(exchange, source=upstream.source())
+        upstream.asked.clear()
+        with desk.exchanges._store.session() as session:
+            session.get(running.Exchange, exchange).checkpoint = {"since": 1_600_000_000, "fetched": 0}
 
     class Kill(BaseException):
         pass
@@ -211,3 +219,15 @@ def test_the_store_never_holds_a_credential_in_the_clear(desk, exchange, setting
         dump = "\n".join(database.iterdump())
     assert "hunter-two-two" not in dump
     assert "https://api.example" not in dump
+
+
+def test_what_a_person_put_into_the_bank_is_not_swept(desk, exchange, upstream, live, pdq):
+    upstream.put(1)
+    desk.exchanges.run(exchange, source=upstream.source())
+    running.add(
+        desk.exchanges.folder(exchange), [("hand", [Entry(1, [("pdq", bytes.fromhex(pdq(9)))], id="content-7")])]
+    )
+    with desk.exchanges._store.session() as session:
+        session.get(running.Exchange, exchange).checkpoint = {"since": 1_600_000_000, "fetched": 0}
+    assert desk.exchanges.run(exchange, source=upstream.source()).complete
+    assert live(exchange) == {pdq(1), pdq(9)}

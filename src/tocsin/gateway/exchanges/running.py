@@ -21,6 +21,7 @@ from tocsin.gateway.exchanges.tables import Exchange
 from tocsin.gateway.store import Store
 from tocsin.matching.lists import Entry, HashList, ListError, Rejected, Status, add
 from tocsin.matching.lists.entry import key_of
+from tocsin.matching.lists.part import Part
 from tocsin.matching.lists.view import View
 from tocsin.model import Clock
 
@@ -88,6 +89,7 @@ class Run:
         self._progress = Progress()
         self._left_out: list[Rejected] = []
         self._seen: Seen | None = None
+        self._sweeps = False
 
     def run(self) -> Outcome:
         """Read until the range is complete, the exchange fails, or it is time to stop. Never raises ExchangeError."""
@@ -114,16 +116,24 @@ class Run:
     def _read(self, checkpoint: dict[str, Any] | None, resume: dict[str, Any] | None) -> tuple[bool, str]:
         held: list[Page] = []
         pages = self._source.pages(checkpoint, resume)
+        filled = HashList.open(self._folder).view.entries > 0
+        # What was there before must be swept at the end of a full reading; an empty bank has nothing to sweep. A
+        # reading that goes on knows by the file it left what it has met.
+        self._sweeps = self._seen_path.exists() if resume is not None else filled
+        if resume is None and self._sweeps:
+            self._seen_keys().clear()
         try:
             for page in pages:
                 self._count(page)
                 if page.restart:
                     held.clear()
-                    self._seen_keys().clear()
+                    self._sweeps = filled
+                    if filled:
+                        self._seen_keys().clear()
                 held.append(page)
                 if page.checkpoint is not None:
                     self._write(held)
-                    if page.full:
+                    if page.full and self._sweeps:
                         self._sweep()
                     self._reached(dict(page.checkpoint))
                     return True, ""
@@ -159,7 +169,7 @@ class Run:
             withdrawn = sum(row.status != Status.ACTIVE for row in rows)
             self._progress.withdrawn += withdrawn
             self._progress.active += len(rows) - withdrawn
-            if any(page.full for page in pages):
+            if self._sweeps and any(page.full for page in pages):
                 self._seen_keys().add(key_of(row) for row in rows if row.status == Status.ACTIVE)
         resume = next((page.resume for page in reversed(pages) if page.resume is not None), None)
         if resume is not None:
@@ -173,7 +183,11 @@ class Run:
         view = HashList.open(self._folder).view
         if not view.entries:
             return
-        gone = [one for one in _live(view) if self._seen_keys().lacks(one[0])]
+        gone = [
+            (key, int(part.columns["updated"][row]))
+            for part, row, key in _live(view)
+            if self._seen_keys().lacks(key) and not BY_HAND.fullmatch(part.text(row)[0])
+        ]
         if not gone:
             return
         if len(gone) > MOST_GONE * view.entries and view.entries > FEW and not self._may_shrink():
@@ -195,8 +209,12 @@ class Run:
 
     def _seen_keys(self) -> Seen:
         if self._seen is None:
-            self._seen = Seen(self._scratch / f"{self._name}.seen")
+            self._seen = Seen(self._seen_path)
         return self._seen
+
+    @property
+    def _seen_path(self) -> Path:
+        return self._scratch / f"{self._name}.seen"
 
     def _reached(self, checkpoint: dict[str, Any]) -> None:
         with self._store.session() as session:
@@ -228,13 +246,11 @@ class Run:
         _log.warning("%s: %d records were left out; see %s", self._name, self._progress.left_out, path.name)
 
 
-def _live(view: View) -> Iterator[tuple[bytes, int]]:
-    """Yield the key and the date of every live entry that came from elsewhere, and was not put in by hand."""
+def _live(view: View) -> Iterator[tuple[Part, int, bytes]]:
+    """Yield where every live entry lies, and its key."""
     for part, live in zip(view.parts, view.live, strict=True):
-        updated = part.columns["updated"]
         for row in np.flatnonzero(live).tolist():
-            if not BY_HAND.fullmatch(part.text(row)[0]):
-                yield part.key(row), int(updated[row])
+            yield part, row, part.key(row)
 
 
 def _batched(held: list[tuple[bytes, int]], size: int) -> Iterator[list[tuple[bytes, int]]]:

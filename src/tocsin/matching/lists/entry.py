@@ -113,6 +113,8 @@ _KEYED_BY = tuple(
 def hash_key(hashes: Iterable[tuple[str, bytes]]) -> bytes:
     """Return the key of an entry that is known by its hashes alone: made from the first, in a fixed order of kinds."""
     held = list(hashes)
+    if len(held) == 1:
+        return blake2b(held[0][0].encode("ascii") + b" " + held[0][1], digest_size=16).digest()
     for kind, mark in _KEYED_BY:
         values = [value for one, value in held if one == kind]
         if values:
