@@ -55,6 +55,8 @@ class Part:
         try:
             self.columns: Mapping[str, Array] = columns_of(self._data)
             self.status = self.columns["status"]
+            self.active: npt.NDArray[np.bool_] = self.status == Status.ACTIVE
+            self.active.flags.writeable = False  # views share it
             self.labels = [tuple(map(str, label)) for label in json.loads(bytes(self.columns["labels"].data))]
             self.keys = DigestIndex.of_columns(_of("key", self.columns), 16)
             self._digests = {

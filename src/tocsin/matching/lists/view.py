@@ -42,16 +42,22 @@ class View:
         self._checked = -1.0
         self.check()
         self.live = [self._live(number) for number in range(len(self.parts))]
-        self._hidden = [int(live.sum()) < part.record.active for live, part in zip(self.live, self.parts, strict=True)]
+        self._hidden = [live is not part.active for live, part in zip(self.live, self.parts, strict=True)]
+        self._entries: int | None = None
         self._side = {kind: index for kind in CODED if (index := self._side_index(kind)) is not None}
 
     def _live(self, number: int) -> npt.NDArray[np.bool_]:
-        """Return which rows of a part are matched: active ones that no newer part replaced."""
+        """Return which rows of a part are matched: active ones that no newer part replaced.
+
+        A part of which nothing was replaced lends its own array, so that a change elsewhere costs it nothing.
+        """
         part = self.parts[number]
-        live: npt.NDArray[np.bool_] = part.status == Status.ACTIVE
+        live: npt.NDArray[np.bool_] = part.active
         for newer in self.parts[number + 1 :]:
             hidden = newer.columns.get(f"hides.{part.name}")
             if hidden is not None and hidden.size and hidden.max() < len(live):
+                if live is part.active:
+                    live = live.copy()
                 live[hidden] = False
         return live
 
@@ -70,7 +76,12 @@ class View:
     @property
     def entries(self) -> int:
         """How many entries are matched."""
-        return sum(int(live.sum()) for live in self.live)
+        if self._entries is None:
+            self._entries = sum(
+                int(live.sum()) if hidden else part.record.active
+                for live, part, hidden in zip(self.live, self.parts, self._hidden, strict=True)
+            )
+        return self._entries
 
     def check(self) -> None:
         """Refuse to be asked where a file was cut while it is mapped; looks at most once in a hundredth of a second."""
