@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TRANSPORT = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "aac", "mp3", "mp3float", "ac3", "eac3"})
 """Codecs that MPEG transport streams carry; a piece with others becomes a Matroska file."""
+_BACK = 12.0
 _SOUND = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "vorbis", "flac"})
 
 
@@ -116,7 +117,7 @@ def _start(source: Any, video: Any, start: float) -> float | None:
         return None
     origin = float(video.start_time * video.time_base)
     with contextlib.suppress(OSError, ValueError):
-        source.seek(int((start + origin) / video.time_base), stream=video, backward=True)
+        source.seek(int((max(0.0, start - _BACK) + origin) / video.time_base), stream=video, backward=True)
     return origin
 
 

@@ -255,7 +255,7 @@ class Looking:
 
     def _differs(self, frame: VideoFrame) -> bool:
         """Tell whether a frame looks different from the one looked at before: a grid of its brightness is compared."""
-        plane = frame.planes[0]
+        plane: Any = frame.planes[0]
         whole = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
         small = whole[:: max(1, frame.height // 64), :: max(1, frame.width // 64)].copy()
         before, self._shown = self._shown, small

@@ -120,6 +120,8 @@ class Connection:
             held = self._held.setdefault(channel, _Held())
             await self._header(held, head >> 6)
             assert held.data is not None
+            if sum(len(one.data or b"") for one in self._held.values()) > 2 * MOST_MESSAGE:
+                raise RtmpError("Too much is begun and not ended.")
             held.data += await self._exactly(min(self._size, held.length - len(held.data)))
             await self._acknowledge()
             if len(held.data) == held.length:

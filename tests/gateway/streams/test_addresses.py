@@ -1,0 +1,66 @@
+"""Where streams may come from: known schemes, public addresses, nothing that a playlist or a caller smuggles in."""
+
+import asyncio
+
+import pytest
+
+from tocsin.gateway.streams.addresses import AddressError, Rules, check, parse, pinned
+
+OPEN, SHUT = Rules(allow_private=True, files=True), Rules()
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "port", "listen"),
+    [
+        ("rtmp://media.example.org/live/key", "rtmp", 1935, False),
+        ("rtmp://127.0.0.1:9000/live/key?listen", "rtmp", 9000, True),
+        ("https://media.example.org/live.m3u8", "https", 443, False),
+        ("udp://239.1.1.1:5000", "udp", 5000, True),
+        ("udp://@:5000", "udp", 5000, True),
+        ("srt://media.example.org:9000?streamid=x", "srt", 9000, False),
+    ],
+)
+def test_addresses_are_taken_apart(text: str, scheme: str, port: int, listen: bool) -> None:
+    found = parse(text, SHUT)
+    assert (found.scheme, found.port, found.listen) == (scheme, port, listen)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x" * 5000, "file:///etc/passwd", "/etc/passwd", "concat:a|b", "gopher://x/", "rtmp://", "udp://1.2.3.4",
+     "http://a b/", "http://a\nb/", "http://[::1/", "http://x:99999/", "data://x", "subfile,,start,0://x"],
+)  # fmt: skip
+def test_others_are_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(AddressError, match=r"\.$"):
+        parse(text, SHUT)
+
+
+def test_files_are_for_the_command_only() -> None:
+    assert parse("a.mp4", OPEN).scheme == "file"
+
+
+def test_what_is_shown_holds_no_secret() -> None:
+    shown = parse("https://user:secret@media.example.org/live.m3u8?token=abc", SHUT).shown
+    assert shown == "https://media.example.org:443/live.m3u8"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "10.1.2.3", "192.168.1.1", "169.254.169.254", "::1", "fe80::1", "::ffff:127.0.0.1", "0.0.0.0", "224.0.0.1"],
+)  # fmt: skip
+def test_private_addresses_are_refused(address: str) -> None:
+    with pytest.raises(AddressError):
+        check(address, SHUT)
+
+
+def test_private_addresses_pass_where_they_are_allowed_and_public_ones_always() -> None:
+    check("10.1.2.3", OPEN)
+    check("8.8.8.8", SHUT)
+
+
+def test_a_name_is_looked_up_once_and_checked() -> None:
+    with pytest.raises(AddressError):
+        asyncio.run(pinned("localhost", 80, SHUT))
+    assert asyncio.run(pinned("127.0.0.1", 80, OPEN)) == ("127.0.0.1", 80)
+    with pytest.raises(AddressError, match="not known"):
+        asyncio.run(pinned("no-such-name.invalid", 80, OPEN))

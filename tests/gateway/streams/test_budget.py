@@ -1,0 +1,45 @@
+"""A stream's budget: scenes go before keyframes, hashing never goes, and what went is counted."""
+
+from tocsin.gateway.streams.budget import BUSY, CALM, LEVELS, Budget
+
+
+def test_within_its_share_nothing_is_left_out() -> None:
+    budget = Budget(share=0.05)
+    for second in range(100):
+        budget.note(float(second), 0.01, 0.1)
+        assert budget.classifier()
+        assert budget.scenes(1)
+        assert budget.keyframe()
+    assert not budget.shed
+
+
+def test_a_stream_that_costs_too_much_loses_scenes_first_and_then_keyframes() -> None:
+    budget = Budget(share=0.01)
+    order = []
+    for second in range(12):
+        budget.note(float(second), 0.5, 0.0)
+        order.append(budget.level)
+        budget.scenes(2)
+        budget.keyframe()
+    assert order == sorted(order)
+    assert order[-1] == len(LEVELS) - 1
+    assert budget.shed["scenes"] > 0
+    assert 0 < budget.shed["keyframes"] < 12, "one keyframe of eight is looked at whatever happens"
+
+
+def test_falling_behind_sheds_too_and_calm_brings_it_back() -> None:
+    budget = Budget(share=1.0)
+    budget.note(0.0, 0.0, 5.0)
+    budget.note(1.0, 0.0, 5.0)
+    level = budget.level
+    assert level > 0
+    for second in range(2, 2 + int(CALM * (level + 2))):
+        budget.note(float(second), 0.0, 0.0)
+    assert budget.level == 0
+
+
+def test_a_busy_core_has_no_time_for_scenes_but_for_keyframes() -> None:
+    budget = Budget()
+    assert not budget.scenes(3, BUSY)
+    assert budget.keyframe()
+    assert budget.shed["scenes"] == 3

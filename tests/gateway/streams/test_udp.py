@@ -1,0 +1,73 @@
+"""Transport streams over UDP: what comes is joined, what is too much is dropped and counted."""
+
+import asyncio
+import socket
+from collections import Counter
+
+import pytest
+
+from tocsin.gateway.streams.addresses import Rules, parse
+from tocsin.gateway.streams.sources import SourceError, Ways
+from tocsin.gateway.streams.udp import UdpSource, _Inbox
+
+WAYS = Ways(Rules(allow_private=True), silence=2.0)
+
+
+def free() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def test_what_arrives_is_given_without_its_rtp_header() -> None:
+    port = free()
+
+    async def receive() -> bytes:
+        source = UdpSource(parse(f"udp://127.0.0.1:{port}", WAYS.rules), WAYS, lambda *_: None)
+        chunks = source.chunks()
+        first = asyncio.ensure_future(anext(chunks))
+        await asyncio.sleep(0)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            while not first.done():
+                sock.sendto(b"\x80\x21" + bytes(10) + b"\x47" + b"a" * 187, ("127.0.0.1", port))
+                await asyncio.sleep(0)
+        data = await first
+        await chunks.aclose()
+        return bytes(data)
+
+    assert asyncio.run(receive()).startswith(b"\x47aaa")
+
+
+def test_silence_ends_it_with_a_sentence() -> None:
+    ways = Ways(Rules(allow_private=True), silence=0.05)
+
+    async def wait() -> None:
+        async for _ in UdpSource(parse(f"udp://127.0.0.1:{free()}", ways.rules), ways, lambda *_: None).chunks():
+            pass
+
+    with pytest.raises(SourceError, match="Nothing arrived"):
+        asyncio.run(wait())
+
+
+def test_a_private_address_needs_to_be_allowed() -> None:
+    ways = Ways(Rules())
+
+    async def wait() -> None:
+        async for _ in UdpSource(parse("udp://127.0.0.1:5000", ways.rules), ways, lambda *_: None).chunks():
+            pass
+
+    with pytest.raises(SourceError, match="private") as error:
+        asyncio.run(wait())
+    assert error.value.final
+
+
+def test_what_is_too_much_is_dropped_and_counted() -> None:
+    lost: Counter[str] = Counter()
+
+    async def flood() -> None:
+        inbox = _Inbox(lambda kind, count: lost.update({kind: count}))
+        for _ in range(200):
+            inbox.datagram_received(b"\x47" + bytes(65_000), None)
+
+    asyncio.run(flood())
+    assert lost["dropped"] > 1_000_000
