@@ -34,6 +34,16 @@ def test_a_verdict_leads_to_the_next(site, words_of) -> None:
     assert answer.status_code == 422
 
 
+def test_the_reason_is_given_without_leaving_the_queue(site, words_of) -> None:
+    picture = site.seeded.alerts["picture"]
+    answer = site.post("ines", f"/review/{picture}/consult", {"reason": "Triage of this alert"})
+    assert answer.headers["location"] == f"/review/{picture}"
+    page = site.get("ines", f"/review/{picture}")
+    assert "Triage of this alert" in words_of(page)
+    assert f'data-alert="{picture}" data-items' in page.text
+    assert site.post("ines", f"/review/{picture}/consult", {"reason": "x"}).status_code == 422
+
+
 def test_taking_it_keeps_it_in_one_s_own_queue(site) -> None:
     picture = site.seeded.alerts["picture"]
     assert site.post("ines", f"/review/{picture}/acknowledge").status_code == 303

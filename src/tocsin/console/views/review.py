@@ -12,7 +12,7 @@ from tocsin.console.frame import AWAITING, names
 from tocsin.console.pace import pace
 from tocsin.console.views.alerts import standing
 from tocsin.console.visit import UNIT, Visit, visit
-from tocsin.hub import alerts, confirming, views, visibility
+from tocsin.hub import alerts, confirming, consultation, views, visibility
 from tocsin.hub.refusals import Refused
 from tocsin.hub.reports import settings
 from tocsin.hub.store.schema import Alert
@@ -52,6 +52,16 @@ def acknowledge(at: At, alert_id: str) -> Response:
         lambda s, a: alerts.acknowledge(s, at.hub, a, at.person(s), at.now),
         f"/review/{alert_id}?said=taken",
     )
+
+
+@router.post("/review/{alert_id}/consult")
+def consult(at: At, alert_id: str, reason: Text) -> Response:
+    """Record why the item is looked at; from then on the page offers to unseal it."""
+
+    def act(session: Session, alert: Alert) -> None:
+        consultation.consult(session, at.who, alert, reason, at.now)
+
+    return _act(at, alert_id, act, f"/review/{alert_id}")
 
 
 @router.post("/review/{alert_id}/close")
