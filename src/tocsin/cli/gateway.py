@@ -152,6 +152,8 @@ def check(settings: "Settings") -> None:
     from tocsin.cli.up import check as check_tls
 
     check_tls(settings)
+    if settings.cluster:
+        raise Failure("Serving on a Ray cluster is not part of this version; leave --cluster out, or use --workers.")
 
 
 def serve(settings: "Settings") -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
@@ -36,6 +36,7 @@ NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,199}")
 GROUP: Final = 512
 """Changes that are written together at most."""
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
@@ -172,8 +173,9 @@ class Banks:
         self._queue.put(job)
         return job.done
 
-    def _do(self, bank: int, work: Callable[[], Any]) -> Any:
-        return self._put(_Job(bank, Future(), work=work)).result()
+    def _do(self, bank: int, work: Callable[[], _T]) -> _T:
+        result: _T = self._put(_Job(bank, Future(), work=work)).result()
+        return result
 
     def _run(self) -> None:
         while True:
