@@ -1,6 +1,5 @@
 """A list as it was at one moment: what is asked of it while other processes change it."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from tocsin.matching.lists.folder import State, Terms
 from tocsin.matching.lists.part import CODED, Part, Record
 
 _ROW_BITS = 32
-_CHECK_S = 0.01
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,7 +37,6 @@ class View:
 
     def __init__(self, terms: Terms, state: State, parts: Sequence[Part]) -> None:
         self.terms, self.state, self.parts = terms, state, tuple(parts)
-        self._checked = -1.0
         self.check()
         self.live = [self._live(number) for number in range(len(self.parts))]
         self._hidden = [live is not part.active for live, part in zip(self.live, self.parts, strict=True)]
@@ -84,12 +81,9 @@ class View:
         return self._entries
 
     def check(self) -> None:
-        """Refuse to be asked where a file was cut while it is mapped; looks at most once in a hundredth of a second."""
-        now = time.monotonic()
-        if now - self._checked > _CHECK_S:
-            for part in self.parts:
-                part.check()
-            self._checked = now
+        """Refuse to be asked where a file was cut while it is mapped; a few microseconds. Raises ListError."""
+        for part in self.parts:
+            part.check()
 
     def kinds(self) -> frozenset[str]:
         """Return the kinds of hash that the list holds."""
@@ -121,8 +115,8 @@ class View:
             searched.append((0, None, self._side[kind]))
         for number, part, index in searched:
             hits = index.search(codes, radius, limit)
-            if hits.truncated.any() and any(self._hidden):
-                hits = index.search(codes, radius, None)
+            if limit is not None and part is not None and self._hidden[number] and hits.truncated.any():
+                hits = index.search(codes, radius, limit + self._replaced(number, kind))
             if part is not None and hits.id.size and not 0 <= hits.id.min() <= hits.id.max() < part.record.rows:
                 raise self._damaged(part, kind)
             base = number << _ROW_BITS
@@ -135,6 +129,13 @@ class View:
         columns = np.array(found, np.int64).reshape(-1, 4)
         places = [Place(part, row) for _, _, part, row in found]
         return Near(columns[:, 0], places, columns[:, 1].astype(np.int32), cut)
+
+    def _replaced(self, number: int, kind: str) -> int:
+        """Return how many codes of a part are of rows that newer parts replaced: so many more must be asked for."""
+        name = f"hides.{self.parts[number].name}"
+        rows = np.unique(np.concatenate([one.columns[name] for one in self.parts[number + 1 :] if name in one.columns]))
+        held = self.parts[number].columns[f"{kind}.row"]
+        return int((np.searchsorted(held, rows, "right") - np.searchsorted(held, rows)).sum())
 
     def _damaged(self, part: Part, kind: str) -> ListError:
         return ListError(f"The list {self.terms.name} is damaged: {part.name} names entries by {kind} that it has not.")
