@@ -15,7 +15,7 @@ from tocsin.exchange.cybertip import words as exact
 from tocsin.hub import consultation, views, visibility
 from tocsin.hub.refusals import Refused
 from tocsin.hub.reports import deciding, drafting, preserving, settings, showing
-from tocsin.hub.reports.states import HELD_FOR, State
+from tocsin.hub.reports.states import HELD_FOR
 from tocsin.hub.store.reports import Report
 from tocsin.hub.store.schema import Alert, EvidenceRecord, FindingRecord
 
@@ -330,6 +330,3 @@ def _alert_numbers(session: Session, rows: list[Report]) -> dict[str, int]:
     ids = [each.alert_id for each in rows if each.alert_id]
     found = session.execute(select(Alert.id, Alert.number).where(Alert.id.in_(ids))).all()
     return {each.id: each.number for each in found}
-
-
-__all__ = ["State", "router"]

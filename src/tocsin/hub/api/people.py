@@ -96,7 +96,7 @@ def read_settings(_: Administrator, hub: Hubs) -> dict[str, dict[str, Any]]:
 
 @router.put("/settings/{key}", status_code=204)
 def write_setting(key: str, value: dict[str, Any], who: Administrator, hub: Hubs) -> None:
-    """Set retention, escalation, public_url or authorities."""
+    """Set one of hub/configuration.py: retention, escalation, reporting, review and the like."""
     with hub.store.session() as session:
         configuration.write(session, who, key, value, hub.clock.now())
 

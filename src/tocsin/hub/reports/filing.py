@@ -18,7 +18,7 @@ from tocsin.hub import audit, views
 from tocsin.hub.hub import Hub
 from tocsin.hub.refusals import Refused, not_found
 from tocsin.hub.reports import drafting, preserving, settings
-from tocsin.hub.reports.states import ENDED, HELD_FOR, State, move, note
+from tocsin.hub.reports.states import HELD_FOR, State, move, note
 from tocsin.hub.store.reports import Report, ReportWorker
 from tocsin.hub.store.schema import EvidenceRecord, FindingRecord
 from tocsin.model import utc_text
@@ -262,8 +262,3 @@ def _notes(session: Session, report: Report, digests: set[str]) -> dict[str, lis
 
 def _says(told: Mapping[str, Any]) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in str(told.get("sentence") or ""))[:1000]
-
-
-def is_ended(report: Report) -> bool:
-    """Say whether nothing further happens to a report by itself."""
-    return State(report.state) in ENDED
