@@ -2,16 +2,25 @@
 
 import importlib.util
 import json
+import socket
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from click.testing import CliRunner
 
 from tocsin.cli.report import command, credentials_in
 from tocsin.cli.speaking import Failure
 from tocsin.evidence.sealing import key_file, new_identity
+from tocsin.hub.app import create_app
+from tocsin.hub.settings import HubSettings
 
 REPORTING = Path(__file__).parents[1] / "reporting"
 
@@ -38,6 +47,64 @@ def world(tmp_path: Path) -> Any:
 
 def run(*arguments: str) -> Any:
     return CliRunner().invoke(command, [str(each) for each in arguments])
+
+
+def test_the_worker_files_what_was_approved(tmp_path: Path, serving) -> None:
+    """The real hub over HTTP, the real command, the made service over HTTP: one report, filed once."""
+    xsd = Path(__file__).resolve().parents[3] / "shared" / "reference" / "cybertipline.xsd"
+    if not xsd.is_file():
+        pytest.skip("NCMEC's schema is not beside the repository (shared/reference)")
+    sandbox, worlds = load("sandbox"), load("world")
+    clock = worlds.HandClock()
+    clock.at = datetime.now(UTC)
+    service = sandbox.Sandbox(clock.now, xsd=xsd.read_bytes())
+    made = worlds.World(tmp_path / "w", service, clock)
+    report = made.approved(pictures=2, viewed=(1,))
+    (tmp_path / "key").write_text(key_file(made.identity))
+    (tmp_path / "token").write_text(made.token)
+    (tmp_path / "c").write_text('{"username": "u", "password": "p"}')
+    (tmp_path / "c").chmod(0o600)
+    made.close()
+    with sandbox.served(service) as address, serving(made.folder / "hub") as (url, hub):
+        done = run(
+            "worker", "--hub", url, "--token-file", tmp_path / "token", "--credentials", tmp_path / "c",
+            "--key", tmp_path / "key", "--data", tmp_path / "d", "--service", address, "--once",
+        )  # fmt: skip
+        assert done.exit_code == 0, done.output
+        with hub.store.reading() as session:
+            from tocsin.hub.store.reports import Report
+
+            row = session.get_one(Report, report)
+            assert (row.state, row.remote_id, len(row.sent)) == ("filed", 4001, 2)
+    assert "reaches nobody" in done.output
+    assert service.filed() == {"user-1": 1}
+    assert service.wrongs == []
+    assert (tmp_path / "d" / "sandbox.xsd").read_bytes() == service.xsd
+
+
+@pytest.fixture
+def serving() -> Any:
+    """Serve a hub's data folder over HTTP on this machine."""
+
+    @contextmanager
+    def serve(data: Path) -> Iterator[Any]:
+        app = create_app(HubSettings(data=data, watch_s=3600))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not server.started and time.monotonic() < deadline:
+            threading.Event().wait(0.02)
+        try:
+            yield f"http://127.0.0.1:{port}", app.state.hub
+        finally:
+            server.should_exit = True
+            thread.join(20)
+
+    return serve
 
 
 def test_an_alert_s_evidence_is_referred_and_opened(world, tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ It runs inside an httpx transport, on a clock moved by hand, so that a day passe
 
 import hashlib
 import re
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.parser import BytesParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 from lxml import etree
@@ -62,6 +65,8 @@ class Sandbox:
     """Users whose submit was taken without the answer getting through, until a person has decided."""
     wrongs: list[str] = field(default_factory=list)
     """What must never happen, where it did."""
+    xsd: bytes = b""
+    """What ``GET /xsd`` gives."""
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self.handle)
@@ -112,6 +117,9 @@ class Sandbox:
 
     def _status(self, request: httpx.Request, body: bytes) -> httpx.Response:
         return _answer(0, "up")
+
+    def _xsd(self, request: httpx.Request, body: bytes) -> httpx.Response:
+        return httpx.Response(200, content=self.xsd)
 
     def _submit(self, request: httpx.Request, body: bytes) -> httpx.Response:
         wrong = self._unfit(body, "report")
@@ -199,6 +207,41 @@ class Sandbox:
         except ValueError:
             return _answer(4100, "invalid")
         return None
+
+
+@contextmanager
+def served(sandbox: Sandbox) -> Iterator[str]:
+    """Serve the sandbox over HTTP on this machine; give its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(b"")
+
+        def do_POST(self) -> None:
+            self._answer(self.rfile.read(int(self.headers["content-length"])))
+
+        def _answer(self, body: bytes) -> None:
+            request = httpx.Request(
+                self.command, f"http://sandbox.test{self.path}", headers=dict(self.headers), content=body
+            )
+            answer = sandbox.handle(request)
+            self.send_response(answer.status_code)
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
 
 
 def _user(xml: bytes) -> str:

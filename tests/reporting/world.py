@@ -250,7 +250,7 @@ class World:
                 Who(each, WebSession(id_hash=each.id, person_id=each.id, csrf="")) for each in (officer, administrator)
             )
             configuration.write(session, by, "reporting", {"email": "reports@p.example", "platform": "Example"}, now)
-            worker, _ = workers.add(session, by, self.unit_id, "worker", now)
+            worker, self.token = workers.add(session, by, self.unit_id, "worker", now)
             self.worker_id = worker.id
 
 
