@@ -91,7 +91,7 @@ class Webhooks:
             ).all()
             rows = session.scalars(select(Webhook).order_by(Webhook.created_at)).all()
         number = {(name, state): count for name, state, count in counts}
-        problems: dict[str, str] = dict(row.tuple() for row in last)
+        problems: dict[str, str] = {row.webhook: row.problem for row in last}
         return [
             {
                 "id": row.id,

@@ -1,5 +1,7 @@
 """AMF0 values go round, and hostile bytes are refused rather than followed."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,19 +17,13 @@ VALUES = st.recursive(
 
 @given(st.lists(VALUES, max_size=5))
 def test_values_go_round(values: list) -> None:
-    text = encode(*values)
-    try:
-        assert decode(text) == values
-    except AmfError as error:
-        assert "too many" in str(error)
+    assert decode(encode(*values)) == values
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_values_or_an_error(data: bytes) -> None:
-    try:
+    with contextlib.suppress(AmfError):
         decode(data)
-    except AmfError:
-        pass
 
 
 def test_depth_and_count_are_bounded() -> None:

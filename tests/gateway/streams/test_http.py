@@ -1,4 +1,4 @@
-"""HTTP streams: HLS is followed, what a playlist names is fetched by us or refused, and a hostile server costs little."""
+"""HTTP streams: HLS is followed, what a playlist names is fetched by us or refused; a hostile server costs little."""
 
 import asyncio
 import threading

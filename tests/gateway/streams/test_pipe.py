@@ -41,10 +41,10 @@ def test_nobody_reading_is_an_error() -> None:
     async def send() -> None:
         pipe = Pipe()
         os.close(pipe.reading)
-        with pytest.raises(OSError):
+        with pytest.raises(BrokenPipeError):
             await pipe.send(b"x", 1)
         pipe.close()
-        with pytest.raises(OSError):
+        with pytest.raises(BrokenPipeError):
             await pipe.fresh()
 
     asyncio.run(send())

@@ -1,0 +1,43 @@
+"""Live streams over the API."""
+
+import pytest
+from starlette.testclient import TestClient
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "gopher://x.example.org/",
+        "http://a b.example.org/",
+        "rtmp://",
+        "udp://1.2.3.4",
+    ],
+)
+def test_addresses_that_are_not_watched_are_refused(api: TestClient, url: str) -> None:
+    answer = api.post("/v1/streams", json={"url": url})
+    assert answer.status_code in (400, 422)
+    assert answer.json()["message"].endswith(".")
+
+
+def test_a_stream_is_watched_reviewed_and_ended(api: TestClient) -> None:
+    made = api.post("/v1/streams", json={"url": "udp://0.0.0.0:0x", "name": "ours"})
+    assert made.status_code == 400
+    made = api.post("/v1/streams", json={"url": "udp://0.0.0.0:42999", "name": "ours"})
+    assert made.status_code == 201
+    name = made.json()["id"]
+    assert [one["name"] for one in api.get("/v1/streams").json()["streams"]] == ["ours"]
+    chat = {"messages": [{"text": "hello"}, {"text": "hi all", "host": True}]}
+    assert api.post(f"/v1/streams/{name}/chat", json=chat).json()["accepted"] == 2
+    review = {"by": "reviewer-7", "decision": "hold", "reason": "seen with my own eyes"}
+    assert api.post(f"/v1/streams/{name}/review", json=review).status_code == 200
+    ended = api.delete(f"/v1/streams/{name}").json()
+    assert ended["state"] == "stopped"
+    assert not ended["complete"]
+    assert api.post(f"/v1/streams/{name}/chat", json=chat).status_code == 409
+
+
+def test_a_stream_that_is_not_there(api: TestClient) -> None:
+    assert api.get("/v1/streams/none").status_code == 404
+    assert api.delete("/v1/streams/none").status_code == 404

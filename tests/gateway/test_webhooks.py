@@ -1,0 +1,166 @@
+"""Webhooks: signed, the same each time, tried again, and given up after a day."""
+
+import asyncio
+import hashlib
+import hmac
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tocsin.gateway.refusals import Refused
+from tocsin.gateway.store import Store
+from tocsin.gateway.webhooks import Webhooks, pause, signature
+
+
+class Clock:
+    """A clock the test moves."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 11, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic_ns(self) -> int:
+        return int(self.at.timestamp() * 1e9)
+
+
+class Platform:
+    """A receiver that answers as told and keeps what came."""
+
+    def __init__(self) -> None:
+        self.answers: list[int] = []
+        self.came: list[tuple[dict[str, str], bytes]] = []
+        platform = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                platform.came.append((dict(self.headers), body))
+                self.send_response(platform.answers.pop(0) if platform.answers else 200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
+        self.thread.start()
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    made = Platform()
+    yield made
+    made.server.shutdown()
+    made.thread.join()
+    made.server.server_close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def webhooks(tmp_path: Path, clock: Clock) -> Iterator[Webhooks]:
+    store = Store.open(tmp_path / "gateway.db")
+    yield Webhooks(store, clock, allow_private=True)
+    store.close()
+
+
+def once(webhooks: Webhooks) -> int:
+    """Deliver what is due now; return how many were."""
+
+    async def due() -> int:
+        found = webhooks._next()
+        await asyncio.gather(*(webhooks._try(one, hook) for one, hook in found))
+        return len(found)
+
+    return asyncio.run(due())
+
+
+def test_an_event_is_delivered_and_its_signature_holds(webhooks: Webhooks, platform: Platform, clock: Clock) -> None:
+    hook = webhooks.add(platform.url)
+    assert webhooks.send("stream.ring", {"a": 1}) == 1
+    assert once(webhooks) == 1
+    headers, body = platform.came[0]
+    at = headers["X-Tocsin-Signature"].split(",")[0][2:]
+    expected = hmac.new(hook.secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    assert headers["X-Tocsin-Signature"] == f"t={at},v1={expected}" == signature(hook.secret, body, int(at))
+    assert b'"event":"stream.ring"' in body
+    assert webhooks.all()[0]["delivered"] == 1
+    assert once(webhooks) == 0
+
+
+def test_a_failure_is_tried_again_and_is_the_same(webhooks: Webhooks, platform: Platform, clock: Clock) -> None:
+    platform.answers = [500, 503]
+    webhooks.add(platform.url)
+    webhooks.send("stream.hold", {})
+    for _ in range(3):
+        assert once(webhooks) == 1
+        clock.at += timedelta(hours=1)
+    assert len({(h["X-Tocsin-Delivery"], body) for h, body in platform.came}) == 1
+    assert len(platform.came) == 3
+    assert webhooks.all()[0]["delivered"] == 1
+
+
+def test_it_is_given_up_after_a_day_and_counted(webhooks: Webhooks, platform: Platform, clock: Clock) -> None:
+    platform.answers = [500] * 1000
+    webhooks.add(platform.url)
+    webhooks.send("stream.ring", {})
+    for _ in range(60):
+        once(webhooks)
+        clock.at += timedelta(hours=1)
+    told = webhooks.all()[0]
+    assert told["given_up"] == 1
+    assert told["waiting"] == 0
+    assert "500" in told["last_problem"]
+    assert len(platform.came) < 60
+
+
+def test_the_same_key_goes_once(webhooks: Webhooks, platform: Platform) -> None:
+    webhooks.add(platform.url)
+    assert webhooks.send("stream.ring", {}, "finding-1") == 1
+    assert webhooks.send("stream.ring", {}, "finding-1") == 0
+
+
+def test_only_the_events_that_are_wanted_are_sent(webhooks: Webhooks, platform: Platform) -> None:
+    webhooks.add(platform.url, ["stream.hold"])
+    assert webhooks.send("stream.ring", {}) == 0
+    assert webhooks.send("stream.hold", {}) == 1
+
+
+def test_what_is_removed_gets_nothing(webhooks: Webhooks, platform: Platform) -> None:
+    hook = webhooks.add(platform.url)
+    webhooks.send("stream.ring", {})
+    assert webhooks.remove(hook.id)
+    assert not webhooks.remove(hook.id)
+    assert once(webhooks) == 0
+    assert webhooks.send("stream.ring", {}) == 0
+
+
+def test_a_private_address_is_not_called_unless_allowed(tmp_path: Path, platform: Platform, clock: Clock) -> None:
+    store = Store.open(tmp_path / "shut.db")
+    shut = Webhooks(store, clock)
+    shut.add(platform.url)
+    shut.send("stream.ring", {})
+    once(shut)
+    assert not platform.came
+    assert "private" in shut.all()[0]["last_problem"]
+    store.close()
+
+
+def test_an_address_that_is_none_is_refused(webhooks: Webhooks) -> None:
+    with pytest.raises(Refused):
+        webhooks.add("ftp://x")
+
+
+def test_pauses_grow_to_an_hour() -> None:
+    assert pause(1) < 10
+    assert 3000 < pause(30) <= 3700
