@@ -1,6 +1,6 @@
 """A stream's budget: scenes go before keyframes, hashing never goes, and what went is counted."""
 
-from tocsin.gateway.streams.budget import BUSY, CALM, LEVELS, Budget
+from tocsin.gateway.streams.budget import BUSY, CALM, FOR_SCENES, LEVELS, Budget, Load
 
 
 def test_within_its_share_nothing_is_left_out() -> None:
@@ -43,3 +43,12 @@ def test_a_busy_core_has_no_time_for_scenes_but_for_keyframes() -> None:
     assert not budget.scenes(3, BUSY)
     assert budget.keyframe()
     assert budget.shed["scenes"] == 3
+
+
+def test_a_process_counts_as_busy_until_it_was_measured_and_when_scenes_had_their_part() -> None:
+    load = Load()
+    assert load.share() >= BUSY
+    load._share, load._left = 0.0, FOR_SCENES
+    assert load.share() < BUSY
+    load.spend(10.0)
+    assert load.share() >= BUSY

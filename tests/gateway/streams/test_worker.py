@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tocsin.gateway.streams.framing import chunk
-from tocsin.gateway.streams.worker import Load
 from tocsin.media import messages
 
 
@@ -70,7 +69,3 @@ def test_closing_a_stream_ends_it(worker: tuple[socket.socket, int], film: Calla
     told: dict = {}
     while "ended" not in told:
         told = messages.receive(sock, time.monotonic() + 30)
-
-
-def test_load_is_a_share_of_a_core() -> None:
-    assert 0.0 <= Load().share() < 64

@@ -4,6 +4,7 @@ In this order: the classifier; changes of scene; every second keyframe, then thr
 the keyframes that remain is never given up. Whatever is left out is counted.
 """
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -13,9 +14,37 @@ LATE, PROMPT = 1.0, 0.25
 """Seconds behind the stream from which more is left out, and below which less may be."""
 BUSY = 0.5
 """From this share of a core, used by all the streams of one process, changes of scene are left out."""
+FOR_SCENES = 0.15
+"""And changes of scene, of all the streams of one process together, have at most this share of a core."""
 CALM = 10.0
 """Seconds that must pass calmly before less is left out."""
 _SAVED = 4.0
+
+
+class Load:
+    """What all the streams of one process use of a core, and what is left in it for changes of scene.
+
+    Until a second has been measured a process counts as busy: streams begun together must not all look at once.
+    """
+
+    def __init__(self) -> None:
+        self._at, self._used, self._share = time.monotonic(), time.process_time(), 1.0
+        self._left, self._filled = 0.0, self._at
+
+    def share(self) -> float:
+        """Return the share of a core that was used of late; all of it where changes of scene have had their part."""
+        now = time.monotonic()
+        if now - self._at >= 1.0:
+            used = time.process_time()
+            self._share = (used - self._used) / (now - self._at)
+            self._at, self._used = now, used
+        self._left = min(FOR_SCENES, self._left + (now - self._filled) * FOR_SCENES)
+        self._filled = now
+        return self._share if self._left > 0 else 1.0
+
+    def spend(self, seconds: float) -> None:
+        """Take in what a change of scene has cost."""
+        self._left -= seconds
 
 
 @dataclass(slots=True)

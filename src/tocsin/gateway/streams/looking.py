@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.gateway.streams.budget import Budget
+from tocsin.gateway.streams.budget import Budget, Load
 from tocsin.gateway.streams.framing import Chunks
 from tocsin.gateway.streams.furniture import Furniture
 from tocsin.media import pdq, scenes
@@ -81,7 +81,7 @@ class Looking:
         settings: Settings,
         tell: Callable[[dict[str, Any]], None],
         classify: Classify | None,
-        load: Callable[[], float] = lambda: 0.0,
+        load: Load | None = None,
     ) -> None:
         self._load = load
         self._settings, self._tell, self._classify = settings, tell, classify
@@ -240,8 +240,9 @@ class Looking:
         if not self._settings.scenes or len(group) < 3 or not group[0].is_keyframe:
             return
         places = scenes.candidates([packet.size for packet in group])
-        if not places or not self.budget.scenes(len(places), self._load()):
+        if not places or not self.budget.scenes(len(places), self._load.share() if self._load else 0.0):
             return
+        began = time.thread_time()
         stamps = {group[place].pts for place in places}
         context = stream.codec_context
         for place, packet in enumerate((*group[: places[-1] + 1], None)):
@@ -252,6 +253,8 @@ class Looking:
                     self._look(frame, scene=True)
         context.skip_frame = "DEFAULT"
         context.flush_buffers()
+        if self._load is not None:
+            self._load.spend(time.thread_time() - began)
 
     def _differs(self, frame: VideoFrame) -> bool:
         """Tell whether a frame looks different from the one looked at before: a grid of its brightness is compared."""

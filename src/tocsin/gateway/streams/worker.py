@@ -18,6 +18,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from tocsin.gateway.streams.budget import Load
 from tocsin.media import confinement, messages
 from tocsin.model.observation import NotScanned
 
@@ -44,22 +45,6 @@ def main() -> None:
     with contextlib.suppress(OSError, messages.MessageError):
         _Serving(sock, classify).run()
     os._exit(0)  # threads that hang in a decoder must not keep the process
-
-
-class Load:
-    """The share of a core that this process used of late."""
-
-    def __init__(self) -> None:
-        self._at, self._used, self._share = time.monotonic(), time.process_time(), 0.0
-
-    def share(self) -> float:
-        """Return it, measured anew about once a second."""
-        now = time.monotonic()
-        if now - self._at >= 1.0:
-            used = time.process_time()
-            self._share = (used - self._used) / (now - self._at)
-            self._at, self._used = now, used
-        return self._share
 
 
 class _Serving:
@@ -93,7 +78,7 @@ class _Serving:
 
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             state = _State(self, number)
-            looking = Looking(file, Settings(**request["settings"]), state.look, self._classify, self._load.share)
+            looking = Looking(file, Settings(**request["settings"]), state.look, self._classify, self._load)
             state.looking = self._watched[number] = looking
             absence: NotScanned | None = None
             try:
