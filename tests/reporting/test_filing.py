@@ -181,14 +181,14 @@ def test_any_order_of_failures_and_crashes_never_sends_twice(world, data: st.Dat
     world.sandbox.plan = lambda step: faults.pop(0) if faults else ""
     world.desk.reachable = lambda name: silent.pop(0) if silent else True
     reports = [world.approved(), world.approved(pictures=2)]
-    for number in range(60):
+    for number in range(120):
         try:
             world.round()
         except Crash:
             world.start_worker()
         if number == lost:
             world.lose_journal()
-        world.clock.sleep(jumps[number % len(jumps)])
+        world.clock.sleep(jumps[number % len(jumps)] if number < 60 else 4000.0)  # the lost worker's lease ends
         for each in reports:
             row = world.read(each)
             if row.state == "held" and number % 5 == 4:

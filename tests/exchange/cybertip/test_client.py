@@ -69,6 +69,19 @@ def test_only_a_connection_that_never_was_counts_as_unsent(error: Exception, out
     assert made(error).submit(b"<report/>").outcome is outcome
 
 
+def test_an_endless_answer_is_cut_off_and_says_nothing() -> None:
+    read: list[int] = []
+
+    def forever():
+        while True:
+            read.append(1)
+            yield b"x" * 65_536
+
+    answer = made(httpx.Response(200, content=forever())).finish(7)
+    assert answer.outcome is Outcome.UNKNOWN
+    assert len(read) < 10
+
+
 def test_an_acceptance_without_an_id_is_unknown() -> None:
     service = made(httpx.Response(200, text=DONE.format("")))
     assert service.submit(b"<report/>").outcome is Outcome.UNKNOWN

@@ -119,8 +119,13 @@ class CyberTip:
 
     def _call(self, method: str, path: str, **sent: Any) -> Answer:
         """Make one call and read its answer; what went wrong on the way becomes an outcome."""
+        body = bytearray()
         try:
-            response = self._http.request(method, self.url + path, **sent)
+            with self._http.stream(method, self.url + path, **sent) as response:
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) > answers.LARGEST:
+                        break  # no answer of theirs is as large: it will be read as one that says nothing
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return Answer(outcome=Outcome.UNSENT, description=f"No connection ({type(error).__name__}).")
         except httpx.HTTPError as error:
@@ -133,7 +138,7 @@ class CyberTip:
                 outcome=Outcome.PERSON, code=2000, status=401, request_id=request_id,
                 description="sign-in refused",
             )  # fmt: skip
-        return answers.read(response.status_code, response.content, request_id)
+        return answers.read(response.status_code, bytes(body), request_id)
 
 
 def _unreadable(answer: Answer, sentence: str) -> Answer:
