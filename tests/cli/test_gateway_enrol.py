@@ -13,7 +13,7 @@ def run(*arguments, given=""):
 @pytest.fixture
 def enrolled(hub, signed_order, tmp_path):
     order = tmp_path / "order.json"
-    order.write_text(signed_order())
+    order.write_text(signed_order(kind="platform-policy"))
     asked = ("enrol", "--hub", hub.url, "--token", "-", "--order", order, "--data", tmp_path / "gateway")
     return run(*asked, given="good-token\n"), tmp_path / "gateway"
 
@@ -37,7 +37,7 @@ def test_enrolling_twice_is_refused_by_name(enrolled, hub, tmp_path):
 
 def test_a_token_that_is_not_known_leaves_nothing_behind(hub, signed_order, tmp_path):
     order = tmp_path / "order.json"
-    order.write_text(signed_order())
+    order.write_text(signed_order(kind="platform-policy"))
     data = tmp_path / "gateway"
     done = run("enrol", "--hub", hub.url, "--token", "bad", "--order", order, "--data", data)
     assert done.exit_code == 2
@@ -51,3 +51,18 @@ def test_unenrolling_tells_the_hub(enrolled, hub):
     assert (done.exit_code, "The hub was told" in done.output) == (0, True)
     assert "gateway was removed" in hub.of("stop")[0]["sentence"]
     assert "is not enrolled" in run("unenrol", "--yes", "--data", data).output
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"), [("court-order", "a court's order about a person"), ("school-policy", "a school's policy")]
+)
+def test_a_gateway_is_not_enrolled_under_an_order_about_people(hub, signed_order, tmp_path, kind, says):
+    order = tmp_path / "order.json"
+    order.write_text(signed_order(kind=kind))
+    data = tmp_path / "gateway"
+    done = run("enrol", "--hub", hub.url, "--token", "good-token", "--order", order, "--data", data)
+    assert done.exit_code == 2
+    assert says in done.output
+    assert "tocsin order new platform-policy" in done.output
+    assert hub.enrolments == []
+    assert json.loads(run("status", "--json", "--data", data).output)["enrolled"] is False

@@ -54,6 +54,14 @@ def test_with_no_root_the_orders_signer_is_pinned_and_shown(hub, signed_order, f
     assert done.order.fingerprint == fingerprint(orders.public_key(authority))
 
 
+def test_nobodys_computer_is_enrolled_under_a_services_policy(hub, signed_order, folders, clock):
+    with pytest.raises(PlacementError, match=r"an internet service's policy.*nobody's computer"):
+        enrol(hub.url, "good-token", signed_order(kind="platform-policy"), folders, clock)
+    assert hub.enrolments == []
+    assert not folders.config.exists()
+    enrol(hub.url, "good-token", signed_order(kind="school-policy"), folders, clock)
+
+
 def altered(signed):
     raw = json.loads(signed)
     raw["order"]["title"] = "Another title"

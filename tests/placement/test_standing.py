@@ -36,6 +36,7 @@ def test_an_order_is_over_at_its_end_and_when_discharged(standing):
     [
         ({"id": "EX-2"}, "does not say that it replaces"),
         ({"id": "EX-2", "replaces": "EX-2026-0042", "subject": {"reference": "S-99"}}, "another person"),
+        ({"id": "EX-2", "replaces": "EX-2026-0042", "kind": "platform-policy"}, "another kind"),
         ({"id": "EX-2", "replaces": "EX-2026-0042", "devices": [{"label": "phone"}]}, "this device"),
     ],
 )

@@ -64,6 +64,7 @@ def enrol(
     if folders.config.exists():
         raise PlacementError(f"{folders.subject} is enrolled already; see tocsin {folders.what} status.")
     order = check_order(signed, roots, clock.now())
+    _check_kind(order, folders)
     label = _label(order, label)
     pem = wire.certificate_of(hub)
     shown = wire.certificate_fingerprint(pem)
@@ -109,6 +110,23 @@ def check_order(signed: str, roots: Collection[str], now: datetime) -> SignedOrd
     if order.order.state(now) == "ended":
         raise PlacementError(f"The order ended on {order.order.ends:%d %B %Y}; nobody can be enrolled under it.")
     return order
+
+
+def _check_kind(order: SignedOrder, folders: Folders) -> None:
+    """A person's computer is under a court's order or a school's policy, a service's gateway under its own policy."""
+    kind = order.order.kind
+    if (kind == "platform-policy") == (folders.what == "gateway"):
+        return
+    if folders.what == "gateway":
+        what = "a school's policy for its devices" if kind == "school-policy" else "a court's order about a person"
+        raise PlacementError(
+            f"The order {order.order.id} is {what}; a gateway is enrolled under its service's own policy "
+            "(tocsin order new platform-policy). Nothing was sent."
+        )
+    raise PlacementError(
+        f"The order {order.order.id} is an internet service's policy for its gateway; nobody's computer is supervised "
+        "under it. Nothing was sent."
+    )
 
 
 def unenrol(folders: Folders, clock: Clock, *, send_seconds: float = 10.0) -> bool:

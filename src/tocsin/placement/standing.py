@@ -65,6 +65,8 @@ class Standing:
             raise PlacementError("A changed order was refused: it does not say that it replaces the one in force.")
         if new.order.subject != old.subject:
             raise PlacementError("A changed order was refused: it is about another person.")
+        if new.order.kind != old.kind:
+            raise PlacementError("A changed order was refused: it is of another kind than the one in force.")
         if self._label and self._label not in [device.label for device in new.order.devices]:
             raise PlacementError("A changed order was refused: it does not name this device.")
         Disk().replace(self._path, text.encode("utf-8"))
