@@ -30,12 +30,22 @@ def test_a_stream_that_costs_too_much_loses_scenes_first_and_then_keyframes() ->
 def test_falling_behind_sheds_too_and_calm_brings_it_back() -> None:
     budget = Budget(share=1.0)
     budget.note(0.0, 0.0, 5.0)
-    budget.note(1.0, 0.0, 5.0)
+    assert budget.level == 0, "opening takes a while"
+    budget.note(6.0, 0.0, 5.0)
+    budget.note(7.0, 0.0, 5.0)
     level = budget.level
     assert level > 0
-    for second in range(2, 2 + int(CALM * (level + 2))):
+    for second in range(8, 8 + int(CALM * (level + 2))):
         budget.note(float(second), 0.0, 0.0)
     assert budget.level == 0
+
+
+def test_one_costly_scene_does_not_cost_keyframes() -> None:
+    budget = Budget(share=0.05)
+    budget.note(0.0, 0.5, 0.0)
+    for second in range(1, 12):
+        budget.note(float(second), 0.009, 0.0)
+        assert budget.keyframe()
 
 
 def test_a_busy_core_has_no_time_for_scenes_but_for_keyframes() -> None:

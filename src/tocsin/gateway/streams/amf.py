@@ -57,6 +57,7 @@ class _Reader:
         self._data, self.at, self._values = data, 0, 0
 
     def value(self, depth: int) -> Any:
+        """Return the next value."""
         self._values += 1
         if depth > _MOST_DEPTH or self._values > _MOST_VALUES:
             raise AmfError("too many values")

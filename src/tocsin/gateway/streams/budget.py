@@ -18,6 +18,8 @@ FOR_SCENES = 0.15
 """And changes of scene, of all the streams of one process together, have at most this share of a core."""
 CALM = 10.0
 """Seconds that must pass calmly before less is left out."""
+OPENING = 5.0
+"""Seconds after its beginning in which a stream may be behind."""
 _SAVED = 4.0
 
 
@@ -56,6 +58,7 @@ class Budget:
     shed: Counter[str] = field(default_factory=Counter)
     _left: float = 0.2
     _at: float | None = None
+    _began: float = 0.0
     _changed: float = 0.0
     _troubled: float = 0.0
     _keyframes: int = 0
@@ -63,16 +66,18 @@ class Budget:
     def note(self, now: float, spent: float, lag: float) -> None:
         """Take in what was just spent (seconds of the processor) and how far behind the stream is (seconds)."""
         if self._at is None:
-            self._at = self._changed = self._troubled = now
+            self._at = self._changed = self._troubled = self._began = now
         most = _SAVED * self.share
         self._left = min(most, self._left + max(0.0, now - self._at) * self.share) - spent
         self._left = max(self._left, -most)
         self._at = now
-        troubled = self._left < 0 or lag > LATE
+        opened = now - self._began >= OPENING  # a stream that was just opened is behind by what opening took
+        troubled = self._left < 0 or (lag > LATE and opened)
         if troubled or lag > PROMPT:
             self._troubled = now
         if troubled and self.level < len(LEVELS) - 1 and (now - self._changed >= 1.0 or not self.level):
             self.level, self._changed = self.level + 1, now
+            self._left = most / 2  # what was spent before is no reason to leave out still more
         elif self.level and now - max(self._troubled, self._changed) >= CALM:
             self.level, self._changed = self.level - 1, now
 
