@@ -18,19 +18,25 @@ constexpr float kStepRounding = 4e-5f;   // a step's own three roundings, twice:
 using Small = std::array<float, kSide * kSide>;
 using Coefficients = std::array<float, kCoefs * kCoefs>;
 
-const Kernel &kernel() { return has_avx2() ? avx2_kernel() : portable_kernel(); }
+const Kernel &kernel() {
+    switch (cpu_width()) {
+    case Width::avx512: return avx512_kernel();
+    case Width::avx2: return avx2_kernel();
+    default: return portable_kernel();
+    }
+}
 
-const float *cosine_table() {
-    static const std::array<float, kCoefs * kSide> table = [] {
-        std::array<float, kCoefs * kSide> d{};
+const CosineTable &cosine_table() {
+    static const CosineTable table = [] {
+        CosineTable d{};
         const float scale = static_cast<float>(std::sqrt(2.0 / kSide));
         for (int i = 0; i < kCoefs; i++)
             for (int j = 0; j < kSide; j++)
-                d[static_cast<std::size_t>(i * kSide + j)] = static_cast<float>(
+                d.by_row[i * kSide + j] = d.by_column[j * kCoefs + i] = static_cast<float>(
                     scale * std::cos((3.14159265358979323846 / 2.0 / kSide) * (i + 1) * (2 * j + 1)));
         return d;
     }();
-    return table.data();
+    return table;
 }
 
 // One output row before its columns are weighed: the sum of the rows it takes, each by its weight.
@@ -72,23 +78,21 @@ void shrink(const Picture &picture, const Operator &rows, const Columns64 *const
 // The reference's metric from its sum of steps, and whether no doubtful step could change it.
 int quality_of(const Small &small, const Bound *bound, bool &sure) {
     const float slack = bound ? 2.0f * bound->step * 100.0f / 255.0f + kStepRounding : 0.0f;
+    static constexpr int kPart = 90, kMost = 100;
     int sum, unsure;
-    kernel().steps(small.data(), slack, &sum, &unsure);
-    const auto quality = [](int steps) { return std::min(steps / 90, 100); };
+    kernel().steps(small.data(), slack, kPart * kMost, &sum, &unsure);
+    const auto quality = [](int steps) { return std::min(steps / kPart, kMost); };
     sure = slack < 1.0f && quality(sum - unsure) == quality(sum + unsure);
     return quality(sum);
 }
 
 // How far from the threshold all but the ten nearest coefficients lie: a disturbance of less moves at most ten bits.
 float margin_of(const Coefficients &b) {
-    constexpr std::ptrdiff_t kMayMove = 10;
-    Coefficients sorted = b;
-    const auto middle = sorted.begin() + 128;
-    std::nth_element(sorted.begin(), middle, sorted.end());
-    const float threshold = (*middle + *std::max_element(sorted.begin(), middle)) / 2;
-    for (float &at : sorted) at = std::fabs(at - threshold);
-    std::nth_element(sorted.begin(), sorted.begin() + kMayMove, sorted.end());
-    return sorted[kMayMove];
+    constexpr int kMayMove = 10;
+    const float threshold = (kernel().ranked(b.data(), 128) + kernel().ranked(b.data(), 127)) / 2;
+    Coefficients away;
+    for (std::size_t k = 0; k < b.size(); k++) away[k] = std::fabs(b[k] - threshold);
+    return kernel().ranked(away.data(), kMayMove);
 }
 
 struct Transformed {
@@ -105,24 +109,11 @@ Transformed transform(const Small &small) {
 // Bits of the coefficients above the lower median, and whether all stay on their side wherever the reference may have
 // put them: its running sums may drift, and its cosines round as ours do, but elsewhere.
 std::array<std::uint8_t, 32> bits_of(const Transformed &b, const Bound *bound, bool &sure) {
-    Coefficients sorted = b.at;
-    const auto middle = sorted.begin() + 127;
-    std::nth_element(sorted.begin(), middle, sorted.end());
-    const float median = *middle;
-    float below = -INFINITY, above = INFINITY;
-    int set = 0;
-    std::array<std::uint8_t, 32> bits{};
-    for (std::size_t k = 0; k < b.at.size(); k++) {
-        const float at = b.at[k], room = bound ? bound->coefficient[k] + b.rough[k / kCoefs] : 0.0f;
-        if (at > median) {
-            bits[31 - k / 8] |= static_cast<std::uint8_t>(1u << (k % 8));
-            above = std::min(above, at - room);
-            set++;
-        } else {
-            below = std::max(below, at + room);
-        }
-    }
-    sure = set == 128 && above > below;   // with ties at the median, fewer are above it
+    static constexpr Coefficients kExact{};
+    const float *room = bound ? bound->coefficient.data() : kExact.data();
+    std::array<std::uint8_t, 32> bits;
+    const int set = kernel().split(b.at.data(), kernel().ranked(b.at.data(), 127), room, b.rough.data(), bits.data(), &sure);
+    sure = sure && set == 128;   // with ties at the median, fewer are above it
     return bits;
 }
 

@@ -24,7 +24,7 @@ float rounding(float most) {
 // place and carries on to the end.
 struct Cosines {
     std::array<float, kCoefs> everywhere{};                   // sum of |d|
-    std::array<std::array<float, kSide>, kCoefs> carried{};   // |sum of d from j on|
+    std::array<std::array<float, kCoefs>, kSide> carried{};   // |sum of d from j on|
     float largest = 0.0f;
 
     Cosines() {
@@ -36,7 +36,7 @@ struct Cosines {
                                                   static_cast<double>((i + 1) * (2 * j + 1)));
                 sum += d;
                 everywhere[i] += static_cast<float>(std::fabs(d));
-                carried[i][j] = static_cast<float>(std::fabs(sum));
+                carried[j][i] = static_cast<float>(std::fabs(sum));
             }
         }
         largest = static_cast<float>(scale);
@@ -57,13 +57,16 @@ struct Axis {
         pixel = 2.0f * born * static_cast<float>(n + 2 * window(n));
         // the first pass: near an end fewer are averaged, and an error weighs more
         const float edge = (window(n) % 2 == 0 ? 1.0f / (w * (w - 1.0f)) : 0.0f) + 0.01f;
-        for (std::size_t i = 0; i < kCoefs; i++) {
-            float sum = static_cast<float>(taken(0, n) + 1) * cosines.carried[i][0];
-            for (int j = 1; j < kSide; j++)
-                sum += static_cast<float>(taken(j, n) - taken(j - 1, n)) *
-                       cosines.carried[i][static_cast<std::size_t>(j)];
-            carried[i] = born * (2.0f * sum + edge * static_cast<float>(n) * cosines.largest);
+        std::array<float, kCoefs> sum{};
+        for (int j = 0, before = -1; j < kSide; j++) {
+            const int at = taken(j, n);
+            const auto places = static_cast<float>(at - before);
+            before = at;
+            const auto &weighs = cosines.carried[static_cast<std::size_t>(j)];
+            for (std::size_t i = 0; i < kCoefs; i++) sum[i] += places * weighs[i];
         }
+        const float ends = edge * static_cast<float>(n) * cosines.largest;
+        for (std::size_t i = 0; i < kCoefs; i++) carried[i] = born * (2.0f * sum[i] + ends);
     }
 };
 
@@ -78,11 +81,12 @@ Bound bound_of(int height, int width, int channels) {
     const float local = kEps * 255.0f * (rows + columns) + 5.0f * kDivision;
     Bound out;
     out.step = kShare * (x.pixel + y.pixel + local);
-    for (std::size_t i = 0; i < kCoefs; i++)
+    for (std::size_t i = 0; i < kCoefs; i++) {
+        const float across = kShare * cosines.everywhere[i], along = kShare * y.carried[i], here = across * local;
         for (std::size_t j = 0; j < kCoefs; j++)
             out.coefficient[i * kCoefs + j] =
-                kShare * (x.carried[j] * cosines.everywhere[i] + y.carried[i] * cosines.everywhere[j] +
-                          local * cosines.everywhere[i] * cosines.everywhere[j]);
+                x.carried[j] * across + cosines.everywhere[j] * (along + here);
+    }
     return out;
 }
 

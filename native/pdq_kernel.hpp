@@ -1,4 +1,4 @@
-// The inner loops of PDQ as a table: one compiled portably, one for AVX2. Both give the same bits.
+// The inner loops of PDQ as a table: compiled portably, for AVX2 and for AVX-512. All give the same bits.
 #pragma once
 
 #include <cstddef>
@@ -21,6 +21,11 @@ struct Picture {
     const std::uint8_t *row(int y) const { return pixels + y * stride; }
 };
 
+// The 16 x 64 scaled cosines that a coefficient weighs by, and the same transposed.
+struct CosineTable {
+    alignas(64) float by_row[kCoefs * kSide], by_column[kSide * kCoefs];
+};
+
 struct Kernel {
     // out[x] = scale * sum over k of weights[k] * rows[k][x], x < n, or += where `more`. Exact before scaling: weights
     // at most 64 each and 257 together. `out` is written up to n rounded up to 32.
@@ -33,17 +38,25 @@ struct Kernel {
     void (*dots)(const float *row, const int *first, const float *weights, int length, float *out);
     // B = D A Dᵀ in the reference's order of additions; D is 16 x 64. `rough`: by how much roundings may have moved the
     // coefficients of each of the 16 rows.
-    void (*cosines)(const float *a, const float *d, float *b, float *rough);
+    void (*cosines)(const float *a, const CosineTable &d, float *b, float *rough);
     // Whole steps of 100/255 between neighbours of a 64 x 64 picture, toward zero, summed; `unsure` counts those that
-    // `slack` more or less of a step would change.
-    void (*steps)(const float *small, float slack, int *sum, int *unsure);
+    // `slack` more or less of a step would change. Stops where `enough` are sure. Without slack it rounds as the
+    // reference does.
+    void (*steps)(const float *small, float slack, int enough, int *sum, int *unsure);
+    // Of 256 values, the one that `rank` come before when sorted.
+    float (*ranked)(const float *values, int rank);
+    // The bits of coefficients above the median, most significant byte first; returns how many are set. `clear` where
+    // all stay on their side though each may be off by its room and its row's roughness.
+    int (*split)(const float *b, float median, const float *room, const float *rough, std::uint8_t *bits, bool *clear);
     // The reference's own order: luma, two passes of running sums along rows and columns, decimation to `small`.
     // `work` holds reference_room(height, width) floats, zero at first.
     void (*reference)(const Picture &picture, float *small, float *work);
 };
 
 const Kernel &portable_kernel();
-const Kernel &avx2_kernel();   // the portable one where this build has no AVX2
+// The widest that this build has up to that width:
+const Kernel &avx2_kernel();
+const Kernel &avx512_kernel();
 
 inline int window(int n) { return (n + 2 * kSide - 1) / (2 * kSide); }
 inline int taken(int i, int n) { return static_cast<int>((i + 0.5) * n / kSide); }

@@ -1,16 +1,11 @@
-// The loops of pdq_kernel.hpp, included by pdq_portable.cpp and pdq_avx2.cpp and by nothing else.
+// The loops of pdq_kernel.hpp, included by pdq_portable.cpp, pdq_avx2.cpp and pdq_avx512.cpp and by nothing else.
 //
-// Everything here has internal linkage and uses no standard template, so that no AVX2 instruction can leak into code
+// Everything here has internal linkage and uses no standard template, so that no wider instruction can leak into code
 // that runs where there is none. Additions happen in one order whatever the width of the registers.
 #pragma once
 
-#include <cstring>
-
-#include "pdq_kernel.hpp"
-
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
+#include "pdq_lanes.hpp"
+#include "pdq_reference_body.hpp"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"   // f8 never crosses a translation unit
@@ -18,9 +13,6 @@
 namespace {
 
 using namespace tocsin::pdq;
-
-typedef float f4 __attribute__((vector_size(16)));
-typedef float f8 __attribute__((vector_size(32)));
 
 // --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -117,294 +109,195 @@ void add_real(const std::uint8_t *const *rows, const float *weights, int count, 
 
 // --- columns and cosines ------------------------------------------------------------------------------------------
 
-inline f8 load(const float *p) {
-    f8 v;
-    std::memcpy(&v, p, sizeof v);
-    return v;
+// The sums of 8 registers, each folded in halves: halves, then even with even of what is left, then the last two.
+inline f8 folded(const f8 *v) {
+    f8 four[4], two[2];
+    for (int i = 0; i < 4; i++)
+        four[i] = __builtin_shufflevector(v[i], v[i + 4], 0, 1, 2, 3, 8, 9, 10, 11) +
+                  __builtin_shufflevector(v[i], v[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    for (int i = 0; i < 2; i++)
+        two[i] = __builtin_shufflevector(four[2 * i], four[2 * i + 1], 0, 1, 8, 9, 4, 5, 12, 13) +
+                 __builtin_shufflevector(four[2 * i], four[2 * i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
+    return __builtin_shufflevector(two[0], two[1], 0, 2, 8, 10, 4, 6, 12, 14) +
+           __builtin_shufflevector(two[0], two[1], 1, 3, 9, 11, 5, 7, 13, 15);
 }
 
-inline void store(float *p, const f8 &v) { std::memcpy(p, &v, sizeof v); }
-
-void dots(const float *row, const int *first, const float *weights, int length, float *out) {
-    for (int j = 0; j < kSide; j++, weights += length) {
-        const float *at = row + first[j];
-        f8 sum = load(at) * load(weights);
-        for (int k = 8; k < length; k += 8) sum += load(at + k) * load(weights + k);
-        const f4 four = __builtin_shufflevector(sum, sum, 0, 1, 2, 3) + __builtin_shufflevector(sum, sum, 4, 5, 6, 7);
-        out[j] = (four[0] + four[2]) + (four[1] + four[3]);
+// `Length`: known while compiling, or 0.
+template <int Length>
+void dots_of(const float *row, const int *first, const float *weights, int length, float *out) {
+    const int n = Length ? Length : length;
+    for (int j = 0; j < kSide; j += 8) {
+        f8 sums[8];
+        for (int i = 0; i < 8; i++, weights += n) {
+            const float *at = row + first[j + i];
+            sums[i] = load(at) * load(weights);
+            for (int k = 8; k < n; k += 8) sums[i] += load(at + k) * load(weights + k);
+        }
+        store(out + j, folded(sums));
     }
 }
 
-typedef int i8 __attribute__((vector_size(32)));
-
-inline f8 size_of(const f8 &v) { return (f8)((i8)v & 0x7fffffff); }
-
-inline float total(const f8 &v) {
-    return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
+void dots(const float *row, const int *first, const float *weights, int length, float *out) {
+    switch (length) {
+    case 8: return dots_of<8>(row, first, weights, length, out);
+    case 16: return dots_of<16>(row, first, weights, length, out);
+    case 24: return dots_of<24>(row, first, weights, length, out);
+    case 32: return dots_of<32>(row, first, weights, length, out);
+    default: return dots_of<0>(row, first, weights, length, out);
+    }
 }
 
-void cosines(const float *a, const float *d, float *b, float *rough) {
+inline float total(const f8 &v) { return ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7])); }
+
+// A row of cosines times all of 4 registers' columns: the sums, and the sizes of all partial sums added up.
+__attribute__((noinline)) void weigh_columns(const float *a, const float *d, float *out, float *sizes) {
+    fw sums[4] = {}, met[4] = {};
+    for (int k = 0; k < kSide; k++)
+        for (int j = 0; j < 4; j++) {
+            sums[j] += d[k] * load_wide(a + k * kSide + kWide * j);
+            met[j] += size_of(sums[j]);
+        }
+    for (int j = 0; j < 4; j++) {
+        store_wide(out + kWide * j, sums[j]);
+        store_wide(sizes + kWide * j, met[j]);
+    }
+}
+
+void cosines(const float *a, const CosineTable &table, float *b, float *rough) {
     constexpr float kEps = 0x1p-24f, kMost = 0.17678f;   // a rounding's part; the largest cosine, scaled
-    alignas(32) float turned[kSide * kCoefs], by_column[kSide * kCoefs];   // both transposed: 64 rows of 16
+    alignas(64) float half[kCoefs * kSide], sizes[kSide];
     for (int i = 0; i < kCoefs; i++) {
-        f8 sums[kSide / 8] = {}, met = {}, left = {};
-        for (int k = 0; k < kSide; k++)
-            for (int j = 0; j < kSide / 8; j++) {
-                sums[j] += d[i * kSide + k] * load(a + k * kSide + 8 * j);
-                met += size_of(sums[j]);
-            }
-        for (int j = 0; j < kSide; j++) turned[j * kCoefs + i] = sums[j / 8][j % 8];
-        for (int k = 0; k < kSide; k++) by_column[k * kCoefs + i] = d[i * kSide + k];
-        for (int j = 0; j < kSide / 8; j++) left += size_of(sums[j]);
+        for (int at = 0; at < kSide; at += 4 * kWide)
+            weigh_columns(a + at, table.by_row + i * kSide, half + i * kSide + at, sizes + at);
+        f8 met = {}, left = {};
+        for (int j = 0; j < kSide; j += 8) {
+            met += load(sizes + j);
+            left += size_of(load(half + i * kSide + j));
+        }
         // each partial sum rounds once and each product, no larger than the two sums it lies between; the second time
         // no partial sum is larger than all terms together
         rough[i] = 1.01f * kEps * kMost * (3.0f * total(met) + (kSide + 1) * total(left));
     }
-    for (int i = 0; i < kCoefs; i++) {
-        f8 low = {}, high = {};
-        for (int k = 0; k < kSide; k++) {
-            low += turned[k * kCoefs + i] * load(by_column + k * kCoefs);
-            high += turned[k * kCoefs + i] * load(by_column + k * kCoefs + 8);
-        }
-        store(b + i * kCoefs, low);
-        store(b + i * kCoefs + 8, high);
+    for (int i = 0; i < kCoefs; i += 4) {
+        fw sums[4][kCoefs / kWide] = {};
+        for (int k = 0; k < kSide; k++)
+            for (int j = 0; j < kCoefs / kWide; j++) {
+                const fw by = load_wide(table.by_column + k * kCoefs + kWide * j);
+                for (int row = 0; row < 4; row++) sums[row][j] += half[(i + row) * kSide + k] * by;
+            }
+        for (int row = 0; row < 4; row++)
+            for (int j = 0; j < kCoefs / kWide; j++) store_wide(b + (i + row) * kCoefs + kWide * j, sums[row][j]);
     }
 }
 
-inline void step(const f8 &u, const f8 &v, float slack, i8 &sum, i8 &unsure) {
-    const f8 exact = (u - v) * 100.0f / 255.0f;
-    const f8 size = size_of(exact);
-    const i8 whole = __builtin_convertvector(size, i8);
-    const f8 past = size - __builtin_convertvector(whole, f8);
+template <bool Exact> inline void step(const fw &u, const fw &v, float slack, iw &sum, iw &unsure) {
+    const fw exact = Exact ? (u - v) * 100.0f / 255.0f : (u - v) * (100.0f / 255.0f);
+    const fw size = size_of(exact);
+    const iw whole = __builtin_convertvector(size, iw);
     sum += whole;
-    unsure -= ((past < slack) & (whole > 0)) | (past > 1.0f - slack);   // a true lane is -1
+    if constexpr (!Exact) {
+        const fw past = size - __builtin_convertvector(whole, fw);
+        unsure -= ((past < slack) & (whole > 0)) | (past > 1.0f - slack);   // a true lane is -1
+    }
 }
 
-void steps(const float *small, float slack, int *sum, int *unsure) {
-    i8 sums = {}, doubts = {};
-    alignas(32) float last[kSide + 8] = {};   // a row with room behind: the last column has no right neighbour
+inline int total(const iw &v) {
+    int sum = 0;
+    for (int lane = 0; lane < kWide; lane++) sum += v[lane];
+    return sum;
+}
+
+template <bool Exact> void steps_of(const float *small, float slack, int enough, int *sum, int *unsure) {
+    iw sums = {}, doubts = {};
     for (int i = 0; i < kSide; i++) {
         const float *row = small + i * kSide;
-        std::memcpy(last, row, kSide * sizeof(float));
-        last[kSide] = last[kSide - 1];
-        for (int j = 0; j < kSide; j += 8) {
-            if (i + 1 < kSide) step(load(row + j), load(row + kSide + j), slack, sums, doubts);
-            step(load(last + j), load(last + j + 1), slack, sums, doubts);
+        for (int j = 0; j < kSide; j += kWide) {
+            const fw here = load_wide(row + j);
+            if (i + 1 < kSide) step<Exact>(here, load_wide(row + kSide + j), slack, sums, doubts);
+            const fw right = j + kWide < kSide ? load_wide(row + j + 1) : next_lanes(here);
+            step<Exact>(here, right, slack, sums, doubts);
+        }
+        if (i % 8 == 7) {
+            *sum = total(sums);
+            *unsure = total(doubts);
+            if (*sum - *unsure >= enough) return;
         }
     }
-    *sum = *unsure = 0;
-    for (int lane = 0; lane < 8; lane++) {
-        *sum += sums[lane];
-        *unsure += doubts[lane];
-    }
 }
 
-// --- the reference's own order ------------------------------------------------------------------------------------
-
-#if defined(__AVX2__)
-// As many pixels of 3 or 4 channels as can be read 8 at a time within their row; the channels become lanes.
-template <int Depth> inline int luma_eights(const std::uint8_t *p, int width, float *out) {
-    constexpr char d = Depth;
-    const __m256i red_green = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, -1, 1, -1, d, -1, d + 1, -1, 2 * d, -1, 2 * d + 1,
-                                                                        -1, 3 * d, -1, 3 * d + 1, -1));
-    const __m256i blue = _mm256_broadcastsi128_si256(_mm_setr_epi8(2, -1, -1, -1, d + 2, -1, -1, -1, 2 * d + 2, -1, -1, -1,
-                                                                   3 * d + 2, -1, -1, -1));
-    const __m256i by_red_green = _mm256_set1_epi32(299 | 587 << 16), by_blue = _mm256_set1_epi32(114);
-    int x = 0;
-    for (; x * Depth + 4 * Depth + 16 <= width * Depth; x += 8) {
-        const std::uint8_t *at = p + x * Depth;
-        const __m256i pixels = _mm256_inserti128_si256(
-            _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i *>(at))),
-            _mm_loadu_si128(reinterpret_cast<const __m128i *>(at + 4 * Depth)), 1);
-        const __m256i sums = _mm256_add_epi32(_mm256_madd_epi16(_mm256_shuffle_epi8(pixels, red_green), by_red_green),
-                                              _mm256_madd_epi16(_mm256_shuffle_epi8(pixels, blue), by_blue));
-        _mm256_storeu_ps(out + x, _mm256_div_ps(_mm256_cvtepi32_ps(sums), _mm256_set1_ps(1000.0f)));
-    }
-    return x;
-}
-#else
-template <int Depth> inline int luma_eights(const std::uint8_t *, int, float *) { return 0; }
-#endif
-
-// Luma as package pdqhash has it, rounded once: 299 R + 587 G + 114 B is exact, and so is the division's rounding.
-template <int Depth> inline void luma_of(const std::uint8_t *p, int width, float *out) {
-    for (int x = luma_eights<Depth>(p, width, out); x < width; x++)
-        out[x] = static_cast<float>(299 * p[Depth * x] + 587 * p[Depth * x + 1] + 114 * p[Depth * x + 2]) / 1000.0f;
+void steps(const float *small, float slack, int enough, int *sum, int *unsure) {
+    slack == 0.0f ? steps_of<true>(small, slack, enough, sum, unsure)
+                  : steps_of<false>(small, slack, enough, sum, unsure);
 }
 
-void luma_row(const Picture &picture, int y, float *out) {
-    const std::uint8_t *p = picture.row(y);
-    if (picture.channels == 1)
-        for (int x = 0; x < picture.width; x++) out[x] = p[x];
-    else if (picture.channels == 3)
-        luma_of<3>(p, picture.width, out);
-    else
-        luma_of<4>(p, picture.width, out);
-}
+// --- the median and the bits --------------------------------------------------------------------------------------
 
-// 8 x 8 blocks: rows of `in` (each `width` apart) become lanes of `out`, and back.
-inline void transpose8(const float *in, std::size_t in_step, float *out, std::size_t out_step) {
-    f8 r[8], s[8];
-    for (int i = 0; i < 8; i++) r[i] = load(in + i * in_step);
-    for (int i = 0; i < 4; i++) {
-        s[2 * i] = __builtin_shufflevector(r[i], r[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
-        s[2 * i + 1] = __builtin_shufflevector(r[i], r[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+float ranked(const float *values, int rank) {
+    alignas(64) int order[kCoefs * kCoefs];   // the floats as integers that compare as they do
+    iw least = iw{} + 0x7fffffff, most = -least;
+    for (int k = 0; k < kCoefs * kCoefs; k += kWide) {
+        const iw raw = (iw)load_wide(values + k), turned = raw ^ ((raw >> 31) & 0x7fffffff);
+        std::memcpy(order + k, &turned, sizeof turned);
+        least = turned < least ? turned : least;
+        most = turned > most ? turned : most;
     }
-    // s[2i], s[2i+1]: rows i and i+4 interleaved, columns 0-3 and 4-7
-    for (int half = 0; half < 2; half++) {
-        const f8 a = s[half], b = s[2 + half], c = s[4 + half], d = s[6 + half];
-        const f8 ac0 = __builtin_shufflevector(a, c, 0, 8, 1, 9, 2, 10, 3, 11);
-        const f8 ac1 = __builtin_shufflevector(a, c, 4, 12, 5, 13, 6, 14, 7, 15);
-        const f8 bd0 = __builtin_shufflevector(b, d, 0, 8, 1, 9, 2, 10, 3, 11);
-        const f8 bd1 = __builtin_shufflevector(b, d, 4, 12, 5, 13, 6, 14, 7, 15);
-        float *to = out + 4 * half * out_step;
-        store(to, __builtin_shufflevector(ac0, bd0, 0, 8, 1, 9, 2, 10, 3, 11));
-        store(to + out_step, __builtin_shufflevector(ac0, bd0, 4, 12, 5, 13, 6, 14, 7, 15));
-        store(to + 2 * out_step, __builtin_shufflevector(ac1, bd1, 0, 8, 1, 9, 2, 10, 3, 11));
-        store(to + 3 * out_step, __builtin_shufflevector(ac1, bd1, 4, 12, 5, 13, 6, 14, 7, 15));
+    int low = least[0], high = most[0];
+    for (int lane = 1; lane < kWide; lane++) {
+        low = least[lane] < low ? least[lane] : low;
+        high = most[lane] > high ? most[lane] : high;
     }
-}
-
-inline void to_lanes(const float *rows, std::size_t wide, float *lanes) {
-    for (std::size_t x = 0; x < wide; x += 8)
-        for (std::size_t half = 0; half < kLanes; half += 8)
-            transpose8(rows + half * wide + x, wide, lanes + kLanes * x + half, kLanes);
-}
-
-inline void to_rows(const float *lanes, std::size_t wide, float *rows) {
-    for (std::size_t x = 0; x < wide; x += 8)
-        for (std::size_t half = 0; half < kLanes; half += 8)
-            transpose8(lanes + kLanes * x + half, kLanes, rows + half * wide + x, wide);
-}
-
-// A box of `size` along kLanes rows at once, lane by lane; every position goes to emit(position, mean).
-template <typename Emit> inline void box_lanes(const float *in, int n, int size, Emit emit) {
-    const int half = (size + 2) / 2;
-    f8 low = {}, high = {};   // of two registers the additions overlap
-    int right = 0, left = 0, at = 0, count = 0;
-    const auto add = [&] {
-        low += load(in + kLanes * right);
-        high += load(in + kLanes * right + 8);
-        right++;
-    };
-    const auto drop = [&] {
-        low -= load(in + kLanes * left);
-        high -= load(in + kLanes * left + 8);
-        left++;
-    };
-    for (; right < half - 1; count++) add();
-    while (right < size) {
-        add();
-        count++;
-        emit(at++, low, high, static_cast<float>(count));
-    }
-    while (right < n) {
-        add();
-        drop();
-        emit(at++, low, high, static_cast<float>(count));
-    }
-    while (at < n) {
-        drop();
-        count--;
-        emit(at++, low, high, static_cast<float>(count));
-    }
-}
-
-// A box of `size` along columns, fed row by row through a ring of the last rows.
-struct Columns {
-    float *sum, *ring;
-    std::size_t width;
-    int height, size, half, next = 0;
-
-    Columns(float *at, std::size_t wide, int high)
-        : sum(at), ring(at + wide), width(wide), height(high), size(window(high)), half((size + 2) / 2) {
-        std::memset(sum, 0, width * sizeof(float));
-    }
-    float *slot(int y) { return ring + static_cast<std::size_t>(y % (size + kLanes)) * width; }
-
-    // Take row `next` (already written to its slot); emit(y, sums, count) for the position that is now complete.
-    template <typename Emit> void take(Emit emit) {
-        const int y = next++;
-        const float *in = slot(y);
-        if (y >= size) {
-            const float *old = slot(y - size);
-            for (std::size_t x = 0; x < width; x++) sum[x] = (sum[x] + in[x]) - old[x];
-        } else {
-            for (std::size_t x = 0; x < width; x++) sum[x] += in[x];
-        }
-        if (y >= half - 1) emit(y - (half - 1), sum, static_cast<float>(y < size ? y + 1 : size));
-    }
-    // After the last row: the positions whose window reaches past the edge.
-    template <typename Emit> void finish(Emit emit) {
-        for (int k = 0; k < half - 1; k++) {
-            const float *old = slot(height - size + k);
-            for (std::size_t x = 0; x < width; x++) sum[x] -= old[x];
-            emit(height - (half - 1) + k, sum, static_cast<float>(size - 1 - k));
-        }
-    }
-};
-
-void reference(const Picture &picture, float *small, float *work) {
-    const int height = picture.height, width = picture.width;
-    if (height == kSide && width == kSide) {   // taken as it is
-        for (int y = 0; y < kSide; y++) luma_row(picture, y, small + y * kSide);
-        return;
-    }
-    const std::size_t wide = padded(width), ring = static_cast<std::size_t>(window(height)) + kLanes;
-    float *rows = work, *lanes = rows + kLanes * wide, *boxed = lanes + kLanes * wide, *fresh = boxed + kLanes * wide;
-    Columns first(fresh + kLanes * wide, wide, height);
-    float *narrow = first.ring + ring * wide;   // 64 columns x kLanes
-    Columns second(narrow + kLanes * kSide, kSide, height);
-    const int size = window(width);
-    int wanted = 0, held = 0, columns[kSide];
-    for (int j = 0; j < kSide; j++) columns[j] = taken(j, width);
-
-    const auto keep = [&](int y, const float *sums, float count) {
-        for (; wanted < kSide && taken(wanted, height) == y; wanted++)
-            for (int x = 0; x < kSide; x++) small[wanted * kSide + x] = sums[x] / count;
-    };
-    // kLanes rows after the first pass: the second pass along rows, of which only 64 columns are ever looked at.
-    const auto flush = [&] {
-        to_lanes(rows, wide, lanes);
-        int j = 0;
-        box_lanes(lanes, width, size, [&](int x, const f8 &low, const f8 &high, float count) {
-            for (; j < kSide && columns[j] == x; j++) {
-                store(narrow + kLanes * j, low / count);
-                store(narrow + kLanes * j + 8, high / count);
+    while (low < high) {   // the answer is the least value that more than `rank` do not exceed
+        const int middle = static_cast<int>((static_cast<long long>(low) + high) >> 1);
+        iw count = {};
+        for (int k = 0; k < kCoefs * kCoefs; k += kWide) count -= load_order(order + k) <= middle;
+        const int under = total(count);
+        if (under == rank + 1) {   // it is the largest of these
+            iw largest = iw{} + low;
+            for (int k = 0; k < kCoefs * kCoefs; k += kWide) {
+                const iw at = load_order(order + k);
+                largest = (at <= middle) & (at > largest) ? at : largest;
             }
-        });
-        for (int lane = 0; lane < held; lane++) {
-            float *to = second.slot(second.next);
-            for (int x = 0; x < kSide; x++) to[x] = narrow[kLanes * x + lane];
-            second.take(keep);
+            high = largest[0];
+            for (int lane = 1; lane < kWide; lane++) high = largest[lane] > high ? largest[lane] : high;
+            break;
         }
-        held = 0;
-    };
-    const auto once = [&](int, const float *sums, float count) {
-        float *to = rows + static_cast<std::size_t>(held) * wide;
-        for (std::size_t x = 0; x < wide; x++) to[x] = sums[x] / count;
-        if (++held == kLanes) flush();
-    };
-    for (int y = 0; y < height; y += kLanes) {
-        const int n = height - y < kLanes ? height - y : kLanes;
-        for (int lane = 0; lane < n; lane++) luma_row(picture, y + lane, fresh + static_cast<std::size_t>(lane) * wide);
-        to_lanes(fresh, wide, lanes);
-        box_lanes(lanes, width, size, [&](int x, const f8 &low, const f8 &high, float count) {
-            store(boxed + kLanes * x, low / count);
-            store(boxed + kLanes * x + 8, high / count);
-        });
-        to_rows(boxed, wide, fresh);
-        for (int lane = 0; lane < n; lane++) {
-            std::memcpy(first.slot(y + lane), fresh + static_cast<std::size_t>(lane) * wide, wide * sizeof(float));
-            first.take(once);
-        }
+        if (under > rank)
+            high = middle;
+        else
+            low = middle + 1;
     }
-    first.finish(once);
-    if (held) flush();
-    second.finish(keep);
+    const int raw = high ^ ((high >> 31) & 0x7fffffff);
+    float out;
+    std::memcpy(&out, &raw, sizeof out);
+    return out;
 }
 
-constexpr Kernel kKernel = {add_whole, add_real, dots, cosines, steps, reference};
+int split(const float *b, float median, const float *room, const float *rough, std::uint8_t *bits, bool *clear) {
+    const f8 far = f8{} + __builtin_inff();
+    const i8 places = {1, 2, 4, 8, 16, 32, 64, 128};
+    f8 above = far, below = -far;
+    int set = 0;
+    for (int k = 0; k < kCoefs * kCoefs; k += 8) {
+        const f8 at = load(b + k), around = load(room + k) + rough[k / kCoefs];
+        const i8 over = at > median;
+        const f8 least = over ? at - around : far, most = over ? -far : at + around;
+        above = least < above ? least : above;
+        below = most > below ? most : below;
+        const i8 flags = over & places;
+        const int byte = (flags[0] | flags[1] | flags[2] | flags[3]) | (flags[4] | flags[5] | flags[6] | flags[7]);
+        bits[31 - k / 8] = static_cast<std::uint8_t>(byte);
+        set += __builtin_popcount(static_cast<unsigned>(byte));
+    }
+    float lowest = above[0], highest = below[0];
+    for (int lane = 1; lane < 8; lane++) {
+        lowest = above[lane] < lowest ? above[lane] : lowest;
+        highest = below[lane] > highest ? below[lane] : highest;
+    }
+    *clear = lowest > highest;
+    return set;
+}
+
+constexpr Kernel kKernel = {add_whole, add_real, dots, cosines, steps, ranked, split, reference};
 
 }  // namespace
 

@@ -95,10 +95,15 @@ Columns64 lay_out(const Operator &op, int channels) {
     Columns64 out;
     out.length = (most * channels + 7) / 8 * 8;
     out.weights.assign(static_cast<std::size_t>(kSide) * static_cast<std::size_t>(out.length), 0.0f);
+    out.first.reserve(kSide);
     for (std::size_t j = 0; j < kSide; j++) {
         const Taps &taps = op.taps[j];
         out.first.push_back(taps.first * channels);
         float *to = out.weights.data() + j * static_cast<std::size_t>(out.length);
+        if (j > 0 && taps.at == op.taps[j - 1].at) {   // the same tent
+            std::copy(to - out.length, to, to);
+            continue;
+        }
         for (int k = 0; k < taps.count; k++)
             for (int c = 0; c < channels; c++)
                 *to++ = static_cast<float>((channels == 1 ? 1.0 : kLuma[c]) *

@@ -149,9 +149,21 @@ def oracle() -> ModuleType:
     return module
 
 
-@pytest.fixture(params=["as dispatched", "portable"])
-def _either_path(request: pytest.FixtureRequest) -> Iterator[None]:
-    _native.use_portable(request.param == "portable")
+WIDTHS = ("avx512", "avx2", "portable")
+THERE = WIDTHS[WIDTHS.index(_native.cpu()) :]  # on this processor
+
+
+def take(width: str) -> None:
+    """Hash by the kernels of one width from here on, or skip."""
+    _native.use_at_most(width)
+    if _native.cpu() != width:
+        _native.use_portable(False)
+        pytest.skip(f"this processor has no {width}")
+
+
+@pytest.fixture(params=WIDTHS)
+def _each_width(request: pytest.FixtureRequest) -> Iterator[None]:
+    take(request.param)
     yield
     _native.use_portable(False)
 
@@ -182,7 +194,7 @@ def made(kind: str, height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", FULL)
-@pytest.mark.usefixtures("_either_path")
+@pytest.mark.usefixtures("_each_width")
 def test_the_published_hashes_at_full_resolution(name: str, vectors: Path) -> None:
     found = pdq.hash_bytes((vectors / name).read_bytes())
     assert found.hex == FULL[name]
@@ -215,7 +227,7 @@ def test_all_colour_modes_of_one_picture_hash_alike(vectors: Path) -> None:
         assert pdq.hash_bytes(path.read_bytes()).distance(original) <= 2, path.name
 
 
-@pytest.mark.usefixtures("_either_path")
+@pytest.mark.usefixtures("_each_width")
 def test_every_photograph_hashes_as_pdqhash_does(sample_data: Path) -> None:
     pdqhash = pytest.importorskip("pdqhash", reason="package pdqhash is not installed")
     for path in sorted((sample_data / "photos").iterdir()):
@@ -230,13 +242,13 @@ KINDS = st.sampled_from(["flat", "ramp", "slope", "checks", "waves", "symmetric"
 SIDES = st.one_of(st.sampled_from([1, 4, 5, 63, 64, 65, 127, 128, 129, 256, 257, 384]), st.integers(1, 420))
 
 
-@given(kind=KINDS, height=SIDES, width=SIDES, seed=st.integers(0, 99), portable=st.booleans())
+@given(kind=KINDS, height=SIDES, width=SIDES, seed=st.integers(0, 99), kernels=st.sampled_from(THERE))
 @settings(max_examples=60, deadline=None)
 def test_any_picture_hashes_as_the_reference_does(
-    kind: str, height: int, width: int, seed: int, portable: bool, oracle: ModuleType
+    kind: str, height: int, width: int, seed: int, kernels: str, oracle: ModuleType
 ) -> None:
     pixels = made(kind, height, width, seed)
-    _native.use_portable(portable)
+    take(kernels)
     try:
         found, grey = pdq.hash_array(pixels), pdq.hash_array(pixels[..., 1])
     finally:
@@ -247,7 +259,7 @@ def test_any_picture_hashes_as_the_reference_does(
 
 @pytest.mark.parametrize(("height", "width"), [(5, 9000), (4200, 7), (2100, 300), (64, 1300)])
 @pytest.mark.parametrize("kind", ["noise", "waves"])
-@pytest.mark.usefixtures("_either_path")
+@pytest.mark.usefixtures("_each_width")
 def test_extreme_shapes_hash_as_the_reference_does(kind: str, height: int, width: int, oracle: ModuleType) -> None:
     pixels = made(kind, height, width)
     found = pdq.hash_array(pixels)
@@ -269,7 +281,7 @@ def test_turns_of_a_photograph_are_those_of_the_reference(vectors: Path, oracle:
     assert len(pdq.TURNS) == 8
 
 
-@pytest.mark.usefixtures("_either_path")
+@pytest.mark.usefixtures("_each_width")
 def test_strides_do_not_matter() -> None:
     pixels = made("waves", 120, 200)
     wide = np.zeros((240, 400, 4), np.uint8)
@@ -326,9 +338,10 @@ def test_a_large_jpeg_takes_the_scaled_road_and_stays_close(sample_data: Path) -
     assert road == "scaled"
     assert turns[0] == quick
     assert all(a.distance(b) <= 10 for a, b in zip(turns, pdq.dihedral(data), strict=True))
-    _native.use_portable(True)
     try:
-        assert pdq.hash_jpeg(data)[0] == quick, "the portable path gives the same bits"
+        for kernels in THERE:
+            take(kernels)
+            assert pdq.hash_jpeg(data)[0] == quick, f"{kernels} gives the same bits"
     finally:
         _native.use_portable(False)
 
@@ -434,6 +447,26 @@ def test_both_orders_stay_within_what_is_doubted(kind: str, height: int, width: 
     pixels = made(kind, height, width) if kind in ("noise", "waves") else hostile(kind, height, width, 1)
     quick, exact = (np.array(_native.pdq_stages(pixels, order)[1]) for order in (False, True))
     assert (np.abs(quick - exact) < np.array(_native.pdq_stages(pixels, False)[2]) / 2).all()
+
+
+@pytest.mark.parametrize("kernels", WIDTHS)
+@pytest.mark.parametrize("kind", ["bars", "bright", "noise", "waves"])
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (71, 131), (375, 500), (500, 334), (40, 1900), (2100, 90)])
+def test_every_width_rounds_alike(kernels: str, kind: str, height: int, width: int) -> None:
+    pixels = made(kind, height, width) if kind in ("noise", "waves") else hostile(kind, height, width, 1)
+    views = [pixels, pixels[..., 0].copy(), np.pad(pixels, ((0, 0), (0, 0), (0, 1)))]
+
+    def everything() -> list[Any]:
+        orders = [_native.pdq_stages(view, order) for view in views for order in (False, True)]
+        return [*orders, *(_native.pdq_hash(view) for view in views), _native.pdq_turns(pixels)]
+
+    _native.use_portable(True)
+    try:
+        expected = everything()
+        take(kernels)
+        assert everything() == expected
+    finally:
+        _native.use_portable(False)
 
 
 def test_what_is_doubted_grows_with_the_side_as_roundings_can_add_up() -> None:
