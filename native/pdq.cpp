@@ -70,8 +70,7 @@ void shrink(const Picture &picture, const Operator &rows, const Columns64 *const
         const int next = i + 1 < kSide ? rows.taps[i + 1].first - taps.first : 0;
         sum_rows(picture, rows, taps, next * picture.stride, row);
         for (int m = 0; m < many; m++)
-            kernel().dots(row.data(), columns[m]->first.data(), columns[m]->weights.data(), columns[m]->length,
-                          out[m]->data() + i * kSide);
+            kernel().dots(row.data(), columns[m]->weighing(), out[m]->data() + i * kSide);
     }
 }
 

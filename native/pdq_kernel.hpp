@@ -10,7 +10,7 @@ inline constexpr int kSide = 64;    // PDQ shrinks every picture to 64 x 64 …
 inline constexpr int kCoefs = 16;   // … and keeps 16 x 16 cosine coefficients of it
 inline constexpr int kGroup = 16;   // most rows that one call of add_whole takes
 inline constexpr int kLanes = 16;   // rows that the reference's order is followed along at once
-inline constexpr int kPad = 32;     // floats of room behind a row buffer
+inline constexpr int kPad = 64;     // floats of room behind a row buffer
 
 // A view of decoded pixels: 8 bits a channel; 1 channel is luma, 3 are RGB, 4 are RGB and one that is dropped.
 struct Picture {
@@ -21,6 +21,13 @@ struct Picture {
     const std::uint8_t *row(int y) const { return pixels + y * stride; }
 };
 
+// What 64 outputs take of a row of floats. Outputs alike … alike_end - 1 have the same weights.
+struct Weighing {
+    const int *first;
+    const float *weights;
+    int length, alike, alike_end;   // length: a multiple of 8
+};
+
 // The 16 x 64 scaled cosines that a coefficient weighs by, and the same transposed.
 struct CosineTable {
     alignas(64) float by_row[kCoefs * kSide], by_column[kSide * kCoefs];
@@ -28,14 +35,14 @@ struct CosineTable {
 
 struct Kernel {
     // out[x] = scale * sum over k of weights[k] * rows[k][x], x < n, or += where `more`. Exact before scaling: weights
-    // at most 64 each and 257 together. `out` is written up to n rounded up to 32.
+    // at most 64 each and 257 together. `out` is written up to n rounded up to kPad.
     // What lies `ahead` bytes behind each row is wanted next.
     void (*add_whole)(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n,
                       std::ptrdiff_t ahead, float scale, bool more, float *out);
     // out[x] += the same for any weights, in float, row by row.
     void (*add_real)(const std::uint8_t *const *rows, const float *weights, int count, int n, float *out);
-    // out[j] = dot product of row[first[j] …] with weights[j * length …], j < 64; length is a multiple of 8.
-    void (*dots)(const float *row, const int *first, const float *weights, int length, float *out);
+    // out[j] = dot product of row[first[j] …] with weights[j * length …], j < 64.
+    void (*dots)(const float *row, const Weighing &columns, float *out);
     // B = D A Dᵀ in the reference's order of additions; D is 16 x 64. `rough`: by how much roundings may have moved the
     // coefficients of each of the 16 rows.
     void (*cosines)(const float *a, const CosineTable &d, float *b, float *rough);

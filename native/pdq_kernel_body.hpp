@@ -17,58 +17,93 @@ using namespace tocsin::pdq;
 // --- rows ---------------------------------------------------------------------------------------------------------
 
 #if defined(__AVX2__)
-template <bool More> inline void to_floats(__m256i low, __m256i high, __m256 scale, float *out) {
-    const __m128i parts[4] = {_mm256_castsi256_si128(low), _mm256_castsi256_si128(high),
-                              _mm256_extracti128_si256(low, 1), _mm256_extracti128_si256(high, 1)};
-    for (int i = 0; i < 4; i++) {
-        __m256 sums = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(parts[i])), scale);
-        if constexpr (More) sums = _mm256_add_ps(_mm256_loadu_ps(out + 8 * i), sums);
-        _mm256_storeu_ps(out + 8 * i, sums);
-    }
-}
-
 // Ask for what will be wanted soon: pictures come from memory, and their rows lie too far apart to be foreseen.
 inline void fetch(const std::uint8_t *at, std::ptrdiff_t ahead) {
     _mm_prefetch(reinterpret_cast<const char *>(reinterpret_cast<std::uintptr_t>(at) + static_cast<std::uintptr_t>(ahead)),
                  _MM_HINT_T0);
 }
 
-// 32 columns: two rows are interleaved byte by byte, then multiplied and added in pairs.
+#if defined(__AVX512BW__)
+using Bytes = __m512i;
+constexpr int kBytes = 64;
+inline Bytes no_bytes() { return _mm512_setzero_si512(); }
+inline Bytes all_pairs(int pair) { return _mm512_set1_epi16(static_cast<short>(pair)); }
+inline Bytes load_bytes(const std::uint8_t *p) { return _mm512_loadu_si512(p); }
+inline Bytes weighed_low(Bytes sum, Bytes a, Bytes b, Bytes pair) {
+    return _mm512_add_epi16(sum, _mm512_maddubs_epi16(_mm512_unpacklo_epi8(a, b), pair));
+}
+inline Bytes weighed_high(Bytes sum, Bytes a, Bytes b, Bytes pair) {
+    return _mm512_add_epi16(sum, _mm512_maddubs_epi16(_mm512_unpackhi_epi8(a, b), pair));
+}
+// `i`: which fourth of the columns; rows were interleaved within each 16 bytes.
+template <int I> inline fw floats_of(Bytes low, Bytes high) {
+    const __m128i a = _mm512_extracti32x4_epi32(low, I), b = _mm512_extracti32x4_epi32(high, I);
+    return (fw)_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1)));
+}
+#else
+using Bytes = __m256i;
+constexpr int kBytes = 32;
+inline Bytes no_bytes() { return _mm256_setzero_si256(); }
+inline Bytes all_pairs(int pair) { return _mm256_set1_epi16(static_cast<short>(pair)); }
+inline Bytes load_bytes(const std::uint8_t *p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)); }
+inline Bytes weighed_low(Bytes sum, Bytes a, Bytes b, Bytes pair) {
+    return _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), pair));
+}
+inline Bytes weighed_high(Bytes sum, Bytes a, Bytes b, Bytes pair) {
+    return _mm256_add_epi16(sum, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), pair));
+}
+template <int I> inline fw floats_of(Bytes low, Bytes high) {
+    const __m128i part = _mm256_extracti128_si256(I % 2 ? high : low, I / 2);
+    return (fw)_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(part));
+}
+#endif
+
+template <bool More> inline void put_floats(fw sums, float scale, float *out) {
+    const fw scaled = sums * scale;
+    store_wide(out, More ? load_wide(out) + scaled : scaled);
+}
+
+// kBytes columns: two rows are interleaved byte by byte, then multiplied and added in pairs.
 template <bool More>
-inline void add_block(const std::uint8_t *const *rows, int x, std::ptrdiff_t ahead, const __m256i *pairs, int count,
-                      __m256 scale, float *out) {
-    __m256i low = _mm256_setzero_si256(), high = low;
+inline void add_block(const std::uint8_t *const *rows, int x, std::ptrdiff_t ahead, const Bytes *pairs, int count,
+                      float scale, float *out) {
+    Bytes low = no_bytes(), high = low;
     for (int k = 0; k < count; k += 2) {
-        const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(rows[k] + x));
-        const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i *>(rows[k + 1] + x));
+        const Bytes a = load_bytes(rows[k] + x), b = load_bytes(rows[k + 1] + x);
         fetch(rows[k] + x, ahead);
         fetch(rows[k + 1] + x, ahead);
-        low = _mm256_add_epi16(low, _mm256_maddubs_epi16(_mm256_unpacklo_epi8(a, b), pairs[k / 2]));
-        high = _mm256_add_epi16(high, _mm256_maddubs_epi16(_mm256_unpackhi_epi8(a, b), pairs[k / 2]));
+        low = weighed_low(low, a, b, pairs[k / 2]);
+        high = weighed_high(high, a, b, pairs[k / 2]);
     }
-    to_floats<More>(low, high, scale, out);
+    put_floats<More>(floats_of<0>(low, high), scale, out);
+    put_floats<More>(floats_of<1>(low, high), scale, out + kWide);
+    put_floats<More>(floats_of<2>(low, high), scale, out + 2 * kWide);
+    put_floats<More>(floats_of<3>(low, high), scale, out + 3 * kWide);
 }
 
 template <bool More>
 void add_rows(const std::uint8_t *const *rows, const std::uint8_t *weights, int count, int n, std::ptrdiff_t ahead,
               float scale, float *out) {
     const std::uint8_t *at[kGroup + 1];
-    __m256i pairs[kGroup / 2 + 1];
+    Bytes pairs[kGroup / 2 + 1];
     for (int k = 0; k < count; k++) at[k] = rows[k];
     if (count % 2) at[count] = rows[count - 1];
     for (int k = 0; k < count; k += 2)
-        pairs[k / 2] = _mm256_set1_epi16(static_cast<short>(weights[k] | (k + 1 < count ? weights[k + 1] << 8 : 0)));
+        pairs[k / 2] = all_pairs(weights[k] | (k + 1 < count ? weights[k + 1] << 8 : 0));
     const int even = count + count % 2;
-    const __m256 by = _mm256_set1_ps(scale);
     int x = 0;
-    for (; x + 32 <= n; x += 32) add_block<More>(at, x, ahead, pairs, even, by, out + x);
+    for (; x + kBytes <= n; x += kBytes) add_block<More>(at, x, ahead, pairs, even, scale, out + x);
     if (x == n) return;
-    alignas(32) std::uint8_t tail[kGroup + 1][32] = {};
+    if (!More && n >= kBytes) {   // some once more, to the same sums
+        add_block<More>(at, n - kBytes, ahead, pairs, even, scale, out + n - kBytes);
+        return;
+    }
+    alignas(64) std::uint8_t tail[kGroup + 1][kBytes] = {};
     for (int k = 0; k < even; k++) {
         std::memcpy(tail[k], at[k] + x, static_cast<std::size_t>(n - x));
         at[k] = tail[k];
     }
-    add_block<More>(at, 0, 0, pairs, even, by, out + x);
+    add_block<More>(at, 0, 0, pairs, even, scale, out + x);
 }
 #else
 template <bool More>
@@ -122,28 +157,35 @@ inline f8 folded(const f8 *v) {
            __builtin_shufflevector(two[0], two[1], 1, 3, 9, 11, 5, 7, 13, 15);
 }
 
-// `Length`: known while compiling, or 0.
-template <int Length>
-void dots_of(const float *row, const int *first, const float *weights, int length, float *out) {
+// Eight outputs. `Length`: known while compiling, or 0; `Alike`: all eight have the weights of the first.
+template <int Length, bool Alike>
+inline void dots_of(const float *row, const int *first, const float *weights, int length, float *out) {
     const int n = Length ? Length : length;
+    f8 sums[8];
+    for (int i = 0; i < 8; i++) {
+        const float *at = row + first[i], *by = Alike ? weights : weights + i * n;
+        sums[i] = load(at) * load(by);
+        for (int k = 8; k < n; k += 8) sums[i] += load(at + k) * load(by + k);
+    }
+    store(out, folded(sums));
+}
+
+template <int Length> void dots_in_eights(const float *row, const Weighing &columns, float *out) {
     for (int j = 0; j < kSide; j += 8) {
-        f8 sums[8];
-        for (int i = 0; i < 8; i++, weights += n) {
-            const float *at = row + first[j + i];
-            sums[i] = load(at) * load(weights);
-            for (int k = 8; k < n; k += 8) sums[i] += load(at + k) * load(weights + k);
-        }
-        store(out + j, folded(sums));
+        const float *weights = columns.weights + j * columns.length;
+        columns.alike <= j && j + 8 <= columns.alike_end
+            ? dots_of<Length, true>(row, columns.first + j, weights, columns.length, out + j)
+            : dots_of<Length, false>(row, columns.first + j, weights, columns.length, out + j);
     }
 }
 
-void dots(const float *row, const int *first, const float *weights, int length, float *out) {
-    switch (length) {
-    case 8: return dots_of<8>(row, first, weights, length, out);
-    case 16: return dots_of<16>(row, first, weights, length, out);
-    case 24: return dots_of<24>(row, first, weights, length, out);
-    case 32: return dots_of<32>(row, first, weights, length, out);
-    default: return dots_of<0>(row, first, weights, length, out);
+void dots(const float *row, const Weighing &columns, float *out) {
+    switch (columns.length) {
+    case 8: return dots_in_eights<8>(row, columns, out);
+    case 16: return dots_in_eights<16>(row, columns, out);
+    case 24: return dots_in_eights<24>(row, columns, out);
+    case 32: return dots_in_eights<32>(row, columns, out);
+    default: return dots_in_eights<0>(row, columns, out);
     }
 }
 

@@ -93,6 +93,7 @@ Columns64 lay_out(const Operator &op, int channels) {
     int most = 0;
     for (const Taps &taps : op.taps) most = std::max(most, taps.count);
     Columns64 out;
+    out.alike = out.alike_end = 0;
     out.length = (most * channels + 7) / 8 * 8;
     out.weights.assign(static_cast<std::size_t>(kSide) * static_cast<std::size_t>(out.length), 0.0f);
     out.first.reserve(kSide);
@@ -102,8 +103,10 @@ Columns64 lay_out(const Operator &op, int channels) {
         float *to = out.weights.data() + j * static_cast<std::size_t>(out.length);
         if (j > 0 && taps.at == op.taps[j - 1].at) {   // the same tent
             std::copy(to - out.length, to, to);
+            out.alike_end = static_cast<int>(j) + 1;
             continue;
         }
+        if (out.alike_end == 0) out.alike = static_cast<int>(j);
         for (int k = 0; k < taps.count; k++)
             for (int c = 0; c < channels; c++)
                 *to++ = static_cast<float>((channels == 1 ? 1.0 : kLuma[c]) *

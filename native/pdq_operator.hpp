@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "pdq_kernel.hpp"
+
 namespace tocsin::pdq {
 
 // One output: inputs first … first + count - 1. Away from the far edge the weights are whole numbers over `divisor`
@@ -30,6 +32,9 @@ struct Columns64 {
     int length;                   // floats an output, a multiple of 8
     std::vector<int> first;       // 64, in floats
     std::vector<float> weights;   // 64 x length
+    int alike, alike_end;         // outputs that have the same weights
+
+    Weighing weighing() const { return {first.data(), weights.data(), length, alike, alike_end}; }
 };
 
 Columns64 lay_out(const Operator &op, int channels);
