@@ -1,7 +1,8 @@
 import shutil
 
-from tocsin.gateway.ids import FIRST_OF_LISTS, MOST, entry_id, entry_name, place_of
-from tocsin.matching.lists import HashList
+from tocsin.gateway.ids import FIRST_OF_LISTS, MOST, entry_id, entry_name, keys_of, place_of
+from tocsin.matching.lists import Entry, HashList
+from tocsin.matching.lists.entry import key_of
 from tocsin.matching.road import Lists
 from tocsin.model.media import Fingerprints, Match, Print
 
@@ -40,3 +41,11 @@ def test_an_entry_is_found_by_its_number(tmp_path, make_list):
         assert view.record(place).entry in ("entry-8", "entry-32")
     for number in (0, 5, FIRST_OF_LISTS, MOST, MOST + 1):
         assert place_of(view, number) is None
+
+
+def test_the_keys_behind_a_number_hold_the_entry_it_names(tmp_path, make_list):
+    folder = make_list(tmp_path / "a", "0f" * 32, "f0" * 32)
+    for entry in HashList.open(folder).view.all_entries():
+        low, high = keys_of(entry_id(Match(list="l", entry=entry.id, by="pdq", distance=0, key=entry.key[:8].hex())))
+        assert low <= entry.key <= high
+    assert keys_of(41) == (key_of(Entry(0, id="content-41")),) * 2

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from tocsin.matching.lists.entry import Entry, key_of
 from tocsin.matching.lists.view import Place, View
 from tocsin.model.media import Match
 
@@ -43,3 +44,12 @@ def place_of(view: View, wanted: int) -> Place | None:
             if view.live[number][row] and _OWN.fullmatch(view.record(Place(number, row)).entry) is None:
                 return Place(number, row)
     return None
+
+
+def keys_of(number: int) -> tuple[bytes, bytes]:
+    """Return the first and the last key that the entries known by a number can have in their list."""
+    if number < FIRST_OF_LISTS:
+        key = key_of(Entry(0, id=entry_name(number)))
+        return key, key
+    low = (number - FIRST_OF_LISTS) << 12
+    return low.to_bytes(8, "big") + bytes(8), (low | 0xFFF).to_bytes(8, "big") + b"\xff" * 8

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.gateway.exchanges.apis import APIS
+from tocsin.gateway.exchanges.disabled import DisabledHere
 from tocsin.gateway.exchanges.keeping import Exchanges, prepare
 from tocsin.gateway.exchanges.ledger import Ledger
 from tocsin.gateway.exchanges.partners import Partners
@@ -45,7 +46,9 @@ class Desk:
 
         exchanges = Exchanges(settings, store)
         verdicts = Verdicts(exchanges, store, settings.clock)
-        ledger = Ledger(settings.data / "exchanges" / "ledger.db", lambda: settings.clock.now().timestamp())
+        disabled = DisabledHere(store, settings.clock)
+        path = settings.data / "exchanges" / "ledger.db"
+        ledger = Ledger(path, lambda: settings.clock.now().timestamp(), disabled.of)
         partners = Partners(store, ledger, settings.clock, there)
         sharing = Sharing(ledger, partners, exchanges.secret, inbox, lambda: settings.clock.now().timestamp())
         return Desk(

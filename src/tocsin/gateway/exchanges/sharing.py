@@ -137,22 +137,25 @@ class Sharing:
         scopes = [Scope(bank, -1 if since <= 0 or since < granted else since - 1) for bank, granted in banks]
         if asked.get("token"):
             held = self._token(asked["token"], reader, "ncmec", begin)
-            until, after, sent = int(held["u"]), int(held["a"]), int(held["n"])
+            until, after, sent, most = int(held["u"]), int(held["a"]), int(held["n"]), int(held["m"])
         else:
-            end, after, sent = self._ledger.end()[0], 0, 0
+            end, sent, most = self._ledger.end()[0], 0, 0
             until = end if finish + ZONES_S >= self._now() else min(end, self._ledger.until(finish + ZONES_S))
+            earliest = min((scope.after for scope in scopes), default=-1)
+            after = self._ledger.until(earliest) if earliest >= 0 else 0
         found = self._ledger.entries(scopes, after, until, ncmec.PAGE + 1)
         rest, page = len(found) > ncmec.PAGE, found[: ncmec.PAGE]
         link = ""
         if rest:
+            most = most or self._ledger.count(scopes, until)  # counted once: it is a look at every entry
             sent += len(page)
             query = {
                 "from": asked["from"],
                 "to": asked["to"],
                 "start": sent + 1,
                 "size": ncmec.PAGE,
-                "max": max(sent + 1, self._ledger.count(scopes, until)),
-                "token": self._new_token(reader, "ncmec", begin, u=until, a=page[-1].seq, n=sent),
+                "max": max(sent + 1, most),
+                "token": self._new_token(reader, "ncmec", begin, u=until, a=page[-1].seq, n=sent, m=most),
             }
             link = f"/v2/entries?{urlencode(query)}"
         told = [self._shared(one) for one in page]
