@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import tenacity
 
-from tocsin.exchange.pages import Expired, Refused, Unreachable, Unusable
+from tocsin.exchange.pages import Expired, Lost, Refused, Unreachable, Unusable
 
 MOST_BYTES = 64 * 2**20
 """Bytes that one answer may have, unpacked."""
@@ -30,6 +30,8 @@ TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 ATTEMPTS = 5
 LONGEST_WAIT = 60.0
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
+_NOT_TAKEN = (408, 425, 429, 503)
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _GONE = (400, 404, 410)
 
 for _name in ("httpx", "httpcore"):
@@ -74,8 +76,19 @@ class Caller:
         return self._again("PUT", path, False, content=content, headers={"Content-Type": kind})
 
     def post(self, path: str, **what: Any) -> bytes:
-        """Post once: whoever keeps the queue decides about a second time. Raises ExchangeError."""
+        """Post once: whoever keeps the queue decides about a second time.
+
+        Raises ExchangeError: Lost where the other side may have taken it all the same.
+        """
         return self._once("POST", path, False, what)
+
+    def delete(self, path: str, params: Mapping[str, Any]) -> None:
+        """Delete something, trying again what may pass; what is gone already is gone. Raises ExchangeError."""
+        try:
+            self._again("DELETE", path, False, params=params)
+        except Refused as refused:
+            if refused.code not in (404, 410):
+                raise
 
     def download(self, path: str, to: Path, headers: Mapping[str, str]) -> str | None:
         """Write the body of ``base + path`` to a file, whole or not at all, trying again what may pass.
@@ -142,12 +155,14 @@ class Caller:
             with self._client.stream(method, self.base + path, **what) as answer:
                 self._check(answer, at, link)
                 yield answer, self._pieces(answer, at)
+        except _NEVER_SENT as error:
+            raise Unreachable(f"{at} cannot be reached ({type(error).__name__}).") from error
         except httpx.TimeoutException as error:
-            raise Unreachable(f"{at} did not answer in time.") from error
+            raise Lost(f"{at} did not answer in time.") from error
         except httpx.DecodingError as error:
             raise Unusable(f"{at} sends what cannot be unpacked.") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise Unreachable(f"{at} cannot be reached, or broke off ({type(error).__name__}).") from error
+            raise Lost(f"{at} cannot be reached, or broke off ({type(error).__name__}).") from error
 
     def _pieces(self, answer: httpx.Response, at: str) -> Iterator[bytes]:
         began, size = time.monotonic(), 0
@@ -164,14 +179,15 @@ class Caller:
         if 200 <= code < 300 or (code == 304 and "if-none-match" in answer.request.headers):
             return
         if code in _AGAIN:
-            raise Unreachable(f"{at} answers {code}: busy or broken at the moment.", _after(answer))
+            kind = Unreachable if code in _NOT_TAKEN else Lost
+            raise kind(f"{at} answers {code}: busy or broken at the moment.", _after(answer))
         if 300 <= code < 400:
             raise Unusable(f"{at} sends us elsewhere ({code}); not followed, since the credentials would go along.")
         if link and code in _GONE:
             raise Expired(f"{at} no longer knows the paging link.")
         if code in (401, 403):
-            raise Refused(f"{at} does not accept the credentials ({code}).")
-        raise Refused(f"{at} refuses the question ({code}).")
+            raise Refused(f"{at} does not accept the credentials ({code}).", code)
+        raise Refused(f"{at} refuses the question ({code}).", code)
 
 
 def checked_base(base: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from tocsin.matching.lists.entry import Entry, Rejected
 
@@ -15,7 +15,19 @@ class ExchangeError(Exception):
 
 
 class Refused(ExchangeError):  # noqa: N818 - it says what the exchange did
-    """The exchange does not accept the credentials or the question: asking again will not help."""
+    """The exchange does not accept the credentials or the question: asking again will not help.
+
+    ``code`` is the HTTP status, or 0 where nothing was asked (a key is missing).
+    """
+
+    def __init__(self, sentence: str, code: int = 0) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+    @property
+    def about_us(self) -> bool:
+        """Whether it is the credentials that are refused (or missing), not what was sent."""
+        return self.code in (0, 401, 403)
 
 
 class Unreachable(ExchangeError):  # noqa: N818 - as above
@@ -24,6 +36,10 @@ class Unreachable(ExchangeError):  # noqa: N818 - as above
     def __init__(self, sentence: str, after: float = 0.0) -> None:
         super().__init__(sentence)
         self.after = after
+
+
+class Lost(Unreachable):
+    """The answer was lost: the exchange may or may not have taken what was sent."""
 
 
 class Unusable(ExchangeError):  # noqa: N818 - it says what the exchange did
@@ -77,6 +93,51 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A hash to be given to an exchange, or taken back: its kind (``pdq``, ``md5`` of a video), its value (hex).
+
+    ``remote`` is what the exchange called it when it took it, where it calls it anything.
+    """
+
+    kind: str
+    value: str
+    remote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an exchange answered for one hash; ``reason`` why it was not taken."""
+
+    taken: bool
+    remote: str = ""
+    reason: str = ""
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """An exchange that takes hashes. ``most`` go together in one call.
+
+    ``repeatable`` tells that the same hash sent twice is the same said twice; else one whose answer was lost is looked
+    for (:meth:`find`) and never sent again by itself.
+    """
+
+    most: int
+    repeatable: bool
+
+    def give(self, hashes: Sequence[Outgoing], tags: Sequence[str]) -> Sequence[Receipt]:
+        """Send hashes, once; a receipt for each. Raises ExchangeError, Lost among them."""
+        ...
+
+    def find(self, one: Outgoing) -> str:
+        """Return what the exchange calls a hash that was given before, or nothing. Raises ExchangeError."""
+        ...
+
+    def take_back(self, hashes: Sequence[Outgoing]) -> Sequence[Receipt]:
+        """Withdraw hashes that were given; saying it twice does no harm. Raises ExchangeError."""
         ...
 
 

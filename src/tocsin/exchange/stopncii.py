@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from tocsin.exchange.calling import Caller
-from tocsin.exchange.pages import Expired, Mark, Opinion, Page, Refused, Unusable, counted
+from tocsin.exchange.pages import Expired, Mark, Opinion, Outgoing, Page, Receipt, Refused, Unusable, counted
 from tocsin.matching.lists.entry import BadRow, Entry, Rejected, Status, hash_key, read_hash, shortened
 
 BASE = "https://api.stopncii.org/v1"
@@ -26,6 +26,7 @@ STALE_S = 30 * 86_400
 SIGNALS = {"ImagePDQ": "pdq", "VideoMD5": "md5"}
 """Signal types that are matched, and the kind of hash each is."""
 
+_WIRE = {kind: name for name, kind in SIGNALS.items()}
 OTHERS = ("VideoTMK", "Text", "URL", "Unknown")
 FEEDBACK = ("None", "QualityUnknown", "PendingReview", "Blocked", "NotBlocked", "Withdrawn", "Deleted")
 _STATES = {"received": 0, "active": 0, "withdrawn": 1, "deleted": 2}
@@ -157,8 +158,25 @@ def page_of(records: Sequence[Mapping[str, Any]], token: str, next_start: int) -
     }
 
 
+def _receipts(answer: bytes, many: int) -> list[Receipt]:
+    """Return a receipt for each record: taken, unless the answer names it among those left out (Tocsin's do)."""
+    receipts = [Receipt(True)] * many
+    try:
+        held = json.loads(answer)
+    except (ValueError, RecursionError):
+        return receipts
+    for one in (held.get("rejected") if isinstance(held, dict) else None) or ():
+        number = one.get("record") if isinstance(one, dict) else None
+        if isinstance(number, int) and 1 <= number <= many:
+            receipts[number - 1] = Receipt(False, reason=shortened(one.get("reason", ""), 200))
+    return receipts
+
+
 class StopNCII:
     """The service's client. ``keys``: fetch_function_key, subscription_key, and for pushing the keys of their own."""
+
+    most = 500
+    repeatable = True
 
     def __init__(
         self,
@@ -221,18 +239,41 @@ class StopNCII:
 
     def submit_feedback(self, said: Sequence[tuple[str, str, Sequence[str]]]) -> bool:
         """Send (hash, feedback value, tags). False when there is no key for it. Raises ExchangeError."""
+        return self._feedback(said) is not None
+
+    def _feedback(self, said: Sequence[tuple[str, str, Sequence[str]]]) -> bytes | None:
         caller = self._callers.get("SubmitFeedback")
         if caller is None:
-            return False
+            return None
         rows = [{"hashValue": value, "tags": list(tags), "feedbackValue": what} for value, what, tags in said]
-        caller.post("/SubmitFeedback", json={"count": len(rows), "hashFeedbacks": rows})
-        return True
+        return caller.post("/SubmitFeedback", json={"count": len(rows), "hashFeedbacks": rows})
+
+    def give(self, hashes: Sequence[Outgoing], tags: Sequence[str]) -> Sequence[Receipt]:
+        """Send hashes as content that was blocked here. Raises ExchangeError."""
+        answer = self._submit([(_WIRE[one.kind], one.value, "Blocked", tags) for one in hashes])
+        if answer is None:
+            raise Refused("StopNCII takes hashes only with a submit_function_key; set it with the other credentials.")
+        return _receipts(answer, len(hashes))
+
+    def find(self, one: Outgoing) -> str:
+        """Return nothing: hashes have no names of their own here."""
+        return ""
+
+    def take_back(self, hashes: Sequence[Outgoing]) -> Sequence[Receipt]:
+        """Tell that hashes are withdrawn. Raises ExchangeError."""
+        answer = self._feedback([(one.value, "Withdrawn", ()) for one in hashes])
+        if answer is None:
+            raise Refused("StopNCII hears of withdrawals only with a feedback_function_key; set it too.")
+        return _receipts(answer, len(hashes))
 
     def submit_hashes(self, hashes: Sequence[tuple[str, str, str, Sequence[str]]]) -> bool:
         """Send (signal type, hash, feedback value, tags). False when there is no key for it. Raises ExchangeError."""
+        return self._submit(hashes) is not None
+
+    def _submit(self, hashes: Sequence[tuple[str, str, str, Sequence[str]]]) -> bytes | None:
         caller = self._callers.get("SubmitHashes")
         if caller is None:
-            return False
+            return None
         now = int(time.time())
         rows = [
             {
@@ -243,8 +284,7 @@ class StopNCII:
             }
             for signal, value, what, tags in hashes
         ]
-        caller.post("/SubmitHashes", json={"count": len(rows), "hashRecords": rows})
-        return True
+        return caller.post("/SubmitHashes", json={"count": len(rows), "hashRecords": rows})
 
     def close(self) -> None:
         """Let go of connections."""

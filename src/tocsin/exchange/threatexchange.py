@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx
 
 from tocsin.exchange.calling import Caller, same_place
-from tocsin.exchange.pages import Expired, Mark, Opinion, Page, Refused, Unusable, counted
+from tocsin.exchange.pages import Expired, Mark, Opinion, Outgoing, Page, Receipt, Refused, Unusable, counted
 from tocsin.matching.lists.entry import BadRow, Entry, Rejected, Status, read_hash, shortened
 
 BASE = "https://graph.facebook.com/v21.0"
@@ -28,6 +28,8 @@ FIELDS = (
 KINDS = {
     "HASH_PDQ": "pdq", "HASH_MD5": "md5", "HASH_VIDEO_MD5": "md5", "HASH_SHA1": "sha1", "HASH_SHA256": "sha256",
 }  # fmt: skip
+_TYPES = {"pdq": "HASH_PDQ", "md5": "HASH_VIDEO_MD5"}
+_DESCRIPTION = "A hash that the platform acts on."
 _MOST_RESTARTS = 2
 _RESERVED = ("access_token",)
 
@@ -154,6 +156,9 @@ def _tags(held: Any) -> list[str]:
 class ThreatExchange:
     """The client for one privacy group. ``token``: api_token, ``APPID|SECRET``."""
 
+    most = 1
+    repeatable = False
+
     def __init__(
         self,
         token: Mapping[str, str],
@@ -247,6 +252,38 @@ class ThreatExchange:
             return str(json.loads(self._caller.post("/threat_descriptors", data=fields))["id"])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Unusable("ThreatExchange does not say which descriptor was made.") from error
+
+    def give(self, hashes: Sequence[Outgoing], tags: Sequence[str]) -> Sequence[Receipt]:
+        """Publish a descriptor of each hash to the group. Raises ExchangeError."""
+        more = {"tags": ",".join(tags)} if tags else {}
+        return [Receipt(True, self.publish(one.value, _TYPES[one.kind], _DESCRIPTION, **more)) for one in hashes]
+
+    def find(self, one: Outgoing) -> str:
+        """Return the id of our own descriptor of a hash. Raises ExchangeError.
+
+        The search is documented not to find all there is: nothing found does not say that there is nothing.
+        """
+        owner = self._token.replace("%7C", "|").partition("|")[0]
+        params = {
+            "access_token": self._token, "text": one.value, "strict_text": "true", "type": _TYPES[one.kind],
+            "owner": owner, "fields": "id,raw_indicator,owner{id}",
+        }  # fmt: skip
+        try:
+            held = json.loads(self._caller.get("/threat_descriptors", params))["data"]
+            for found in held if isinstance(held, list) else ():
+                its_owner = found["owner"]
+                its_id = str(found["id"])
+                if its_id.isdigit() and found["raw_indicator"] == one.value and str(its_owner["id"]) == owner:
+                    return its_id
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise Unusable("ThreatExchange's answer to a search is none; nothing was taken from it.") from error
+        return ""
+
+    def take_back(self, hashes: Sequence[Outgoing]) -> Sequence[Receipt]:
+        """Delete our descriptors: members hear of it as a tombstone. Raises ExchangeError."""
+        for one in hashes:
+            self._caller.delete(f"/{int(one.remote)}", {"access_token": self._token})
+        return [Receipt(True)] * len(hashes)
 
     def close(self) -> None:
         """Let go of connections."""
