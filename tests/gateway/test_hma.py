@@ -107,6 +107,14 @@ class TestMatching:
         assert found["pdq"]["BANK_A"][0]["bank_content_id"] == number
         assert api.post("/m/lookup", files={"photo": jpeg(7)}).json() == {"pdq": {}}
 
+    def test_content_is_told_under_each_type_that_knows_it(self, api, jpeg):
+        bank(api)
+        made = api.post("/c/bank/BANK_A/content?types=pdq,sha256", files={"photo": jpeg()}).json()
+        found = api.post("/m/lookup?types=pdq,sha256", files={"photo": jpeg()}).json()
+        assert found["sha256"]["BANK_A"][0]["distance"] == "-"
+        assert int(found["pdq"]["BANK_A"][0]["distance"]) <= 8  # looked up by the decoder's scaled output
+        assert {told["BANK_A"][0]["bank_content_id"] for told in found.values()} == {made["id"]}
+
     def test_raw_lookup_gives_numbers_with_distances_on_request_and_minds_no_ratio(self, api, jpeg, code):
         bank(api, enabled_ratio=0)
         number = put_in(api, "BANK_A", code(jpeg()))

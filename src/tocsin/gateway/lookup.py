@@ -12,6 +12,7 @@ from tocsin.detectors.known_media import audible
 from tocsin.gateway.catalogue import Catalogue, OpenBank
 from tocsin.gateway.ids import entry_id
 from tocsin.gateway.signals import SignalType, distance_text, is_of
+from tocsin.matching.answers import RANK
 from tocsin.model.media import Fingerprints, Match
 
 MOST_MATCHES: Final = 100
@@ -39,8 +40,13 @@ class Found:
 
     @property
     def ringing(self) -> tuple[Match, ...]:
-        """The matches of banks that ring."""
-        return tuple(hit.match for hit in self.hits if hit.bank.terms.rings)
+        """The matches of banks that ring, each entry once, by its strongest way."""
+        best: dict[tuple[str, int], Match] = {}
+        for hit in self.hits:
+            held = best.get(key := (hit.bank.terms.name, hit.id))
+            if hit.bank.terms.rings and (held is None or _rank(hit.match) < _rank(held)):
+                best[key] = hit.match
+        return tuple(best.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +63,20 @@ class Question:
 
 
 def look_up(catalogue: Catalogue, batch: Sequence[Fingerprints], question: Question) -> list[Found]:
-    """Ask every chosen bank about a batch. Raises Refused for an unknown bank, ListError for a damaged list."""
+    """Ask every chosen bank about a batch. Raises Refused for an unknown bank, ListError for a damaged list.
+
+    Each kind of hash is asked by itself, as HMA does: an entry that is found by two kinds is told under both.
+    """
     banks = catalogue.chosen(question.banks, seed=question.seed, bypass=question.bypass, raw=question.raw)
     named = None if question.banks is None else set(question.banks)
     found = [Found() for _ in batch]
     now = time.time()
+    asked = [(one, part) for one, item in zip(found, batch, strict=True) for part in _by_kind(item)]
+    parts = [part for _, part in asked]
     for bank in banks:
-        answers = bank.lists.examine(batch, question.radius, question.dihedral, question.limit)
+        answers = bank.lists.examine(parts, question.radius, question.dihedral, question.limit)
         name = bank.terms.name
-        for one, answer in zip(found, answers, strict=True):
+        for (one, _), answer in zip(asked, answers, strict=True):
             one.compared.update(answer.compared)
             one.low_quality = max(one.low_quality, answer.low_quality)
             for match in answer.matches:
@@ -133,6 +144,22 @@ def listed_signals(bank: OpenBank, entry: str) -> dict[str, list[str]]:
 def by_type(found: Found, types: Mapping[str, SignalType], hashes: bool = False) -> dict[str, dict[str, Any]]:
     """Return what was found by signal type; each type has its key, also without a match."""
     return {name: shown((hit for hit in found.hits if is_of(hit.match, kind)), hashes) for name, kind in types.items()}
+
+
+def _by_kind(item: Fingerprints) -> list[Fingerprints]:
+    """Return an item's hashes apart by kind; a bare signal is one already."""
+    media = item.media
+    parts = [Fingerprints(media=media, md5=item.md5)] if item.md5 else []
+    parts += [Fingerprints(media=media, sha1=item.sha1)] if item.sha1 else []
+    parts += [Fingerprints(media=media, sha256=item.sha256)] if item.sha256 else []
+    parts += [Fingerprints(media=media, photodna=item.photodna)] if item.photodna else []
+    if item.prints or item.windows or item.frames:
+        parts.append(Fingerprints(media=media, prints=item.prints, windows=item.windows, frames=item.frames))
+    return parts
+
+
+def _rank(match: Match) -> tuple[int, int]:
+    return RANK[match.by], match.distance
 
 
 def _silence(found: Found, named: set[str] | None) -> None:
