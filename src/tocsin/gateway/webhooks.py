@@ -150,8 +150,9 @@ class Webhooks:
                 _log.exception("Webhooks could not be delivered; they are tried again")
                 due = []
             if len(due) < _AT_ONCE:
+                seconds = await asyncio.to_thread(self._until)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._due.wait(), await asyncio.to_thread(self._until))
+                    await asyncio.wait_for(self._due.wait(), seconds)
 
     def _until(self) -> float:
         """Return how many seconds to sleep before something is due."""
