@@ -13,7 +13,7 @@ from tocsin.console import matches as known
 from tocsin.console import schemes, strip, words
 from tocsin.console.visit import Visit
 from tocsin.hub import alerts, timeline, visibility
-from tocsin.hub.reports import settings
+from tocsin.hub.reports import drafting, settings
 from tocsin.hub.store.schema import Alert, AlertEvent, Consultation, EvidenceRecord, FindingRecord, OrderRecord, Person
 from tocsin.model import Category, ReviewVerdict
 
@@ -125,8 +125,11 @@ def detail_of(
 
 
 def _reportable(session: Session, alert: Alert) -> bool:
-    """Say whether the page offers a report: somebody reports here, and a person took the alert on or found it true."""
-    if not settings.reporting(session).email:
+    """Say whether the page offers a report: somebody reports here, and a person took the alert on or found it true.
+
+    Somebody who may need support is nobody to report.
+    """
+    if not settings.reporting(session).email or drafting.is_support(alert):
         return False
     if alert.status == "closed":
         return ReviewVerdict(alert.verdict or "cannot-tell").is_true is True

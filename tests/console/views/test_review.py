@@ -91,6 +91,52 @@ def test_after_enough_the_queue_asks_for_a_break(site, words_of) -> None:
     assert "Time for a break" not in words_of(site.get("ines", "/review"))
 
 
+def ring_support(site) -> str:
+    """Let an alert about somebody who may be pressed to pay arrive."""
+    return site.seeded.ring(
+        site.hub,
+        "laptop D-2",
+        site.clock.now(),
+        category="support-indicator",
+        detector="payments",
+        signals=["payer-pressed"],
+        thread="0011223344556677",
+        severity=4,
+    )
+
+
+def test_somebody_who_may_need_support_waits_in_a_queue_of_their_own(site, words_of) -> None:
+    assert "Somebody may need support" not in site.get("ines", "/review").text
+    support = ring_support(site)
+    page = site.get("ines", "/review")
+    assert support not in page.text
+    assert "Somebody may need support 1" in words_of(page)
+    apart = site.get("ines", "/review?show=support").text
+    assert support in apart
+    assert site.seeded.alerts["picture"] not in apart
+    shown = site.get("ines", f"/review/{support}")
+    assert support in shown.text
+    assert site.seeded.alerts["picture"] not in shown.text
+
+
+def test_a_verdict_about_support_leads_back_to_that_queue_and_to_no_report(site, words_of) -> None:
+    jo = current(site.hub, site.seeded.cookies["jo"])
+    with site.hub.store.session() as session:
+        configuration.write(session, jo, "reporting", {"email": "r@p.example", "platform": "P"}, site.clock.now())
+    support = ring_support(site)
+    assert site.post("ines", f"/review/{support}/acknowledge").status_code == 303
+    refused = site.get("ines", f"/reports/new?alert={support}")
+    assert refused.status_code == 409
+    assert "somebody who may need support, not a suspect" in words_of(refused)
+    form = {"alert": support, "incident_type": "Child Sex Tourism", "incident_at": "2026-11-22T16:58"}
+    assert site.post("ines", "/reports/new", form).status_code == 409
+    assert "Report…" not in words_of(site.get("ines", f"/alerts/{support}"))
+    verdict = {"verdict": "true-concern", "note": "Asked the team that helps to write to them."}
+    answer = site.post("ines", f"/review/{support}/close", verdict)
+    assert answer.headers["location"].startswith("/review?show=support")
+    assert "Report…" not in words_of(site.get("ines", f"/alerts/{support}"))
+
+
 def test_every_look_stands_beside_the_item(site, words_of) -> None:
     picture = site.seeded.alerts["picture"]
     with site.hub.store.session() as session:

@@ -47,6 +47,39 @@ def test_what_nobody_took_on_is_not_reported(desk) -> None:
         desk.draft()
 
 
+def support(desk, **changes: str) -> None:
+    with desk.hub.store.session() as session:
+        alert = session.get_one(Alert, desk.alert_id)
+        for name, value in changes.items():
+            setattr(alert, name, value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"category": "support-indicator"},
+        {"verdict_category": "support-indicator"},
+        {"category": "support-indicator", "verdict_category": "payment-indicator"},
+    ],
+    ids=["found-so", "decided-so", "decided-otherwise"],
+)
+def test_somebody_who_may_need_support_is_never_reported(desk, changes: dict[str, str]) -> None:
+    drafted = desk.draft()
+    support(desk, **changes)
+    with pytest.raises(Refused, match="somebody who may need support, not a suspect"):
+        desk.ready(drafted)
+    with pytest.raises(Refused, match="somebody who may need support, not a suspect"):
+        desk.draft(reported=[{"identifier": "user-18", "service": "Example"}])
+    assert desk.read(drafted).state == "draft"
+
+
+def test_a_draft_of_what_was_then_found_to_be_nothing_goes_no_further(desk) -> None:
+    drafted = desk.draft()
+    close(desk, "benign")
+    with pytest.raises(Refused, match="not found to be true"):
+        desk.ready(drafted)
+
+
 def test_an_alert_closed_as_true_may_be_reported(desk) -> None:
     close(desk, "true-concern")
     assert desk.read(desk.draft()).state == "draft"

@@ -69,6 +69,7 @@ def new(at: At, alert: str, supplements: str = "") -> Response:
     """Show the form for a new report of an alert."""
     with at.hub.store.reading() as session:
         found = visibility.alert(session, at.who, alert)
+        drafting.refuse_unconfirmed(session, found)
         facts = {"incident_at": found.first_at.isoformat(), "platform": settings.reporting(session).platform}
         fields = report_form.fields_of(facts) | {"supplements": supplements}
         return _form(session, at, found, fields, [])

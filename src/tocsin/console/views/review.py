@@ -87,7 +87,9 @@ def confirm(at: At, alert_id: str, agrees: Text, reason: Text) -> Response:
 def _act(at: Visit, alert_id: str, act: Any, to: str | None, show: str = "new") -> Response:
     try:
         with at.hub.store.session() as session:
-            act(session, visibility.alert(session, at.who, alert_id))
+            alert = visibility.alert(session, at.who, alert_id)
+            show = "support" if alert.category == Category.SUPPORT else show
+            act(session, alert)
     except Refused as refused:
         if refused.status not in (409, 422):
             raise
@@ -96,8 +98,9 @@ def _act(at: Visit, alert_id: str, act: Any, to: str | None, show: str = "new") 
         return pages.go(to)
     with at.hub.store.reading() as session:
         left = _rows(session, at, show)
-    said = "closed" if show == "new" else "confirmed"
-    return pages.go(f"/review/{left[0].id}?said={said}" if left else "/review?said=all")
+    said = "confirmed" if show == "confirm" else "closed"
+    queue_ = "/review?show=support&said=all" if show == "support" else "/review?said=all"
+    return pages.go(f"/review/{left[0].id}?said={said}" if left else queue_)
 
 
 def _rows(session: Session, at: Visit, show: str) -> list[Alert]:

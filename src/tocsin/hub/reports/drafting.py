@@ -57,7 +57,7 @@ def draft(
     supplements: str | None = None,
 ) -> Report:
     """Draft a report. Raises Refused: an alert nobody confirmed, bad facts, or a report of this user that there is."""
-    _refuse_unconfirmed(session, alert)
+    refuse_unconfirmed(session, alert)
     given = read_facts(raw)
     key = user_key(hub, alert.unit_id, given)
     before = _supplemented(session, alert.unit_id, key, supplements) if supplements else None
@@ -247,9 +247,14 @@ def _check_files(session: Session, alert: Alert, files: Sequence[File]) -> None:
         raise Refused(422, "files", "Evidence that is sent must be this alert's and have arrived at the hub.")
 
 
-def _refuse_unconfirmed(session: Session, alert: Alert) -> None:
+def is_support(alert: Alert) -> bool:
+    """Tell whether an alert is, or was found by a person to be, about somebody who may need support."""
+    return Category.SUPPORT in (alert.category, alert.verdict_category)
+
+
+def refuse_unconfirmed(session: Session, alert: Alert) -> None:
     """Refuse an alert that no person has taken on or found true, and one about somebody who may need support."""
-    if (alert.verdict_category or alert.category) == Category.SUPPORT:
+    if is_support(alert):
         raise Refused(409, "support", f"Alert A-{alert.number} is about somebody who may need support, not a suspect.")
     if alert.status == "closed":
         if ReviewVerdict(alert.verdict or "cannot-tell").is_true is not True:
@@ -296,6 +301,7 @@ def _refuse_unfit(session: Session, hub: Hub, report: Report) -> None:
     alert = session.get(Alert, report.alert_id) if report.alert_id else None
     if alert is None:
         raise Refused(409, "alert", "The alert of this report is gone.")
+    refuse_unconfirmed(session, alert)
     _check_files(session, alert, [File(**each) for each in report.files])
     facts_of(hub, report)
 
