@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _TRANSPORT = frozenset({"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4", "aac", "mp3", "mp3float", "ac3", "eac3"})
 """Codecs that MPEG transport streams carry; a piece with others becomes a Matroska file."""
+_PLAYABLE = (frozenset({"h264"}), frozenset({"aac", "mp3", "mp3float"}))
+"""What every browser plays in an MP4 file: so that a reviewer can look at the piece where it is opened."""
 _BACK = 12.0
 _SOUND = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "vorbis", "flac"})
 
@@ -45,18 +47,21 @@ def cut(file: BinaryIO, start: float, end: float, most: int) -> Piece:
         "max_streams": "64",
         "threads": "1",
     }
-    try:
-        if file.seekable():
-            file.seek(0)
-        with av.open(file, metadata_errors="replace", io_open=_no_other_file, options=options) as source:
-            return _copied(av, source, start, end, most)
-    except (av.error.FFmpegError, OSError, ValueError, UnicodeError, MemoryError) as error:
-        if isinstance(error, StreamError):
-            raise
-        raise StreamError("unreadable", "The piece of the stream could not be copied.") from error
+    for playable in (True, False):
+        try:
+            if file.seekable():
+                file.seek(0)
+            with av.open(file, metadata_errors="replace", io_open=_no_other_file, options=options) as source:
+                return _copied(av, source, (start, end, most), playable)
+        except (av.error.FFmpegError, OSError, ValueError, UnicodeError, MemoryError) as error:
+            if isinstance(error, StreamError):
+                raise
+            if not (playable and file.seekable()):  # an MP4 file takes less disorder than a transport stream
+                raise StreamError("unreadable", "The piece of the stream could not be copied.") from error
+    raise AssertionError("unreachable")
 
 
-def _copied(av: Any, source: Any, start: float, end: float, most: int) -> Piece:
+def _copied(av: Any, source: Any, span: tuple[float, float, int], playable: bool) -> Piece:
     wanted = [
         stream
         for kind, codecs in ((source.streams.video, CODECS), (source.streams.audio, _SOUND))
@@ -65,15 +70,21 @@ def _copied(av: Any, source: Any, start: float, end: float, most: int) -> Piece:
     ]
     if not wanted or wanted[0].type != "video":
         raise StreamError("unsupported", "The stream holds no moving picture that can be copied.")
-    transport = all(stream.codec_context.name in _TRANSPORT for stream in wanted)
+    names = [stream.codec_context.name for stream in wanted]
+    if playable and names[0] in _PLAYABLE[0] and all(name in _PLAYABLE[1] for name in names[1:]):
+        form = ("mp4", "video/mp4")
+    elif all(name in _TRANSPORT for name in names):
+        form = ("mpegts", "video/mp2t")
+    else:
+        form = ("matroska", "video/x-matroska")
     made = io.BytesIO()
     made.name = "piece"
-    with av.open(made, "w", format="mpegts" if transport else "matroska") as target:
+    with av.open(made, "w", format=form[0]) as target:
         copies = {stream.index: target.add_stream_from_template(stream) for stream in wanted}
-        seconds, full = _feed(source, wanted, copies, target, made, (start, end, most))
+        seconds, full = _feed(source, wanted, copies, target, made, span)
     if not seconds:
         raise StreamError("unreadable", "The piece of the stream holds no picture to begin with.")
-    return Piece(made.getvalue(), "video/mp2t" if transport else "video/x-matroska", round(seconds, 3), full)
+    return Piece(made.getvalue(), form[1], round(seconds, 3), full)
 
 
 def _feed(

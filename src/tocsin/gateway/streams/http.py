@@ -21,7 +21,8 @@ from tocsin.gateway.streams.playlist import Playlist, PlaylistError, Segment, pa
 from tocsin.gateway.streams.sources import Mark, Note, SourceError, Ways
 
 MOST_PLAYLIST, MOST_SEGMENT = 4 << 20, 64 << 20
-_CHUNK = 64 << 10
+_FULL = 48 << 10
+_GATHER_S = 0.15
 _REDIRECTS = 5
 _BACK = 3
 _TRIES = 3
@@ -92,8 +93,10 @@ class HttpSource:
                     if answer.status_code != 200:
                         final = answer.status_code in (401, 403, 410)
                         raise SourceError("unreadable", f"The server answered {answer.status_code}.", final=final)
-                    async for data in answer.aiter_raw(_CHUNK):
+                    async for data in answer.aiter_raw():
                         yield url, data
+                        if len(data) < _FULL:
+                            await asyncio.sleep(_GATHER_S)  # a live stream comes in drops, each of which costs a turn
                     return
             except httpx.TimeoutException:
                 raise SourceError("time-out", f"Nothing came from the server for {silence:.0f} seconds.") from None

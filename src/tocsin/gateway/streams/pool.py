@@ -344,7 +344,7 @@ def _piece(raw: dict[str, Any]) -> dict[str, Any] | NotScanned:
         if "none" in raw:
             return _absence(raw["none"])
         mime = raw["mime"]
-        if mime not in ("video/mp2t", "video/x-matroska"):
+        if mime not in ("video/mp4", "video/mp2t", "video/x-matroska"):
             raise MessageError("a piece's type is unknown")
         data = base64.b64decode(raw["data"], validate=True)
         return {"data": data, "mime": mime, "seconds": float(raw["seconds"]), "full": bool(raw["full"])}

@@ -312,7 +312,7 @@ class Watch:
             os.close(descriptor)
         if isinstance(found, NotScanned):
             return found
-        suffix = "ts" if found["mime"] == "video/mp2t" else "mkv"
+        suffix = {"video/mp4": "mp4", "video/mp2t": "ts"}.get(found["mime"], "mkv")
         return Attachment(f"{name}.{suffix}", found["mime"], found["data"])
 
     async def _over(self) -> None:
