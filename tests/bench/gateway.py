@@ -36,9 +36,12 @@ from populations import Codes, near, of_photos, photos, realistic
 
 COUNT = 10_000_000
 SECONDS = 10.0
+WARM = 3.0
 CONNECTIONS = 8
 CHANGES = 100
 BANK = "BENCH"
+ASKED, LISTED = 5_000, 100
+"""Signals that are looked up in turn, and how many of them are within a list entry's reach."""
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
                 load = Load(served.url, folder, served.load_core)
                 memory.append([workers, "at the start", *_memory(served.process)])
                 for what, ask in (("by signal", load.signals), ("by an upload of 0.2 MP", load.uploads)):
-                    ask(1.0, CONNECTIONS)
+                    ask(WARM, CONNECTIONS)
                     lookups.append([workers, what, *_row(ask(seconds, CONNECTIONS)), *_target(what, workers)])
                 memory.append([workers, "after the load", *_memory(served.process)])
                 first = _first_matches(served.url, 5 if quick else 25)
@@ -77,7 +80,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
             {"name": "Changes", "columns": ["workers", "what", "median ms", "p99 ms", "longest ms"], "rows": changing},
             {
                 "name": "Memory of all its processes, decoders too",
-                "columns": ["workers", "when", "their own, MB", "with shared pages counted once, MB"],
+                "columns": ["workers", "when", "their own, MB", "mapped files in memory (the list), MB"],
                 "rows": memory,
             },
             {
@@ -105,7 +108,7 @@ def _kept() -> Iterator[Path]:
 
 
 def _material(folder: Path, count: int) -> Path:
-    """Make what is not there yet: the list, signals to ask for (one in ten is listed), and pictures to send."""
+    """Make what is not there yet: the list, signals to ask for (one in fifty is listed), and pictures to send."""
     from tocsin.matching.lists import Entry, Terms, build
 
     made = folder / f"list-{count}"
@@ -117,8 +120,8 @@ def _material(folder: Path, count: int) -> Path:
     rows = (Entry(n, [("pdq", raw[n * 32 : n * 32 + 32])], id=f"b{n}", category="B1") for n in range(count))
     build(made, Terms(name=BANK, source="bench", origin="own"), [("bench", rows)])
     chance = np.random.default_rng(11)
-    listed = near(codes[chance.integers(0, count, 500)], 20)
-    strange = of_photos(4_500, 77, slice(100, None))
+    listed = near(codes[chance.integers(0, count, LISTED)], 20)
+    strange = of_photos(ASKED - LISTED, 77, slice(100, None))
     asked = np.concatenate([listed, strange])
     chance.shuffle(asked)
     (folder / "signals.txt").write_text("".join(f"{one.tobytes().hex()}\n" for one in asked))
@@ -206,12 +209,15 @@ def _target(what: str, workers: int) -> tuple[str, str]:
 
 
 def _memory(process: psutil.Process) -> list[float]:
-    """Return megabytes: what only its processes hold, and that with what they share, each page once."""
-    held = []
+    """Return megabytes of all its processes, each page counted once: memory of their own, and mapped files."""
+    held = {"Pss_Anon": 0, "Pss_File": 0, "Pss_Shmem": 0}
     for one in [process, *process.children(recursive=True)]:
-        with contextlib.suppress(psutil.Error):
-            held.append(one.memory_full_info())
-    return [sum(one.uss for one in held) / 1e6, sum(one.pss for one in held) / 1e6]
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{one.pid}/smaps_rollup").read_text().splitlines():
+                name, _, rest = line.partition(":")
+                if name in held:
+                    held[name] += int(rest.split()[0])
+    return [(held["Pss_Anon"] + held["Pss_Shmem"]) / 1e3, held["Pss_File"] / 1e3]
 
 
 class Caller:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tocsin.cli.gateway_cluster import BUCKET, following, serve_cluster, split_lists
 from tocsin.cli.gateway_enrol import DATA, enrol, sentences, status, unenrol
 from tocsin.cli.gateway_exchange import exchange
 from tocsin.cli.speaking import Failure, line
@@ -41,13 +42,18 @@ _DATA = click.option(
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on. Others need TLS and keys.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8421, show_default=True, help="Port to listen on.")
 @click.option(
-    "--list", "lists", type=_FOLDER, multiple=True, metavar="DIR", help="A hash list to match against; may be repeated."
+    "--list",
+    "lists",
+    multiple=True,
+    metavar="DIR|URL",
+    help="A hash list to match against, a folder or s3://BUCKET/PREFIX; may be repeated.",
 )
 @click.option("--list-key", type=_FILE, metavar="FILE", help="File with the key of lists encrypted at rest.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that look up.")
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM).")
 @click.option("--tls-key", type=_FILE, help="The certificate's private key (PEM).")
 @click.option("--cluster", default="", metavar="ADDRESS", help="Serve on a Ray cluster (auto: start one here).")
+@BUCKET
 @click.option(
     "--fetch-from",
     "fetch_hosts",
@@ -68,16 +74,19 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     if ctx.invoked_subcommand is not None:
         return
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    folders, urls = split_lists(options["lists"])
     settings = Settings(
         data=ctx.obj,
         host=options["host"],
         port=options["port"],
-        lists=tuple(folder.expanduser().resolve() for folder in options["lists"]),
+        lists=folders,
+        list_urls=urls,
         list_key=_text_of(options["list_key"]),
         workers=options["workers"],
         tls_cert=options["tls_cert"],
         tls_key=options["tls_key"],
         cluster=options["cluster"],
+        bucket=options["bucket"],
         fetch_hosts=tuple(options["fetch_hosts"]),
         allow_private=options["allow_private"],
         max_bytes=options["max_mib"] << 20,
@@ -152,27 +161,47 @@ def check(settings: "Settings") -> None:
     from tocsin.cli.up import check as check_tls
 
     check_tls(settings)
-    if settings.cluster:
-        raise Failure("Serving on a Ray cluster is not part of this version; leave --cluster out, or use --workers.")
+    if settings.cluster and not settings.bucket:
+        raise Failure("--cluster needs a store that its nodes can reach: give --bucket s3://BUCKET/PREFIX.")
 
 
 def serve(settings: "Settings") -> None:
     """Run until Ctrl-C or a termination signal; say where."""
-    from tocsin.cli.up import address_of, listening
+    from tocsin.cli.up import listening
+    from tocsin.gateway.gateway import Gateway
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
+        stack.enter_context(alone(settings.data))
+        settings, followed = stack.enter_context(following(settings))
+        if settings.cluster:
+            gateway = Gateway.open(settings)
+            _first_key(gateway)
+            serve_cluster(gateway, followed, _run, lambda address: say_where(gateway, address))
+        else:
+            _serve_here(stack.enter_context(listening(settings)), settings)
+    click.echo("The gateway has stopped.")
+
+
+def _serve_here(listener: socket.socket, settings: "Settings") -> None:
+    """Serve from this machine alone, by one process or by several."""
+    from tocsin.cli.up import address_of
     from tocsin.gateway.app import create_app
     from tocsin.gateway.forwarding import router
     from tocsin.gateway.gateway import Gateway
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with alone(settings.data), listening(settings) as listener, contextlib.suppress(KeyboardInterrupt):
-        gateway = Gateway.open(settings)
-        _first_key(gateway)
-        address = address_of(settings, listener)
-        if settings.workers == 1:
-            _server(create_app(gateway), settings, lambda: say_where(gateway, address)).run(sockets=[listener])
-        else:
-            _serve_many(create_app(gateway, more=(router,)), gateway, listener, address)
-    click.echo("The gateway has stopped.")
+    gateway = Gateway.open(settings)
+    _first_key(gateway)
+    address = address_of(settings, listener)
+    if settings.workers == 1:
+        _server(create_app(gateway), settings, lambda: say_where(gateway, address)).run(sockets=[listener])
+    else:
+        _serve_many(create_app(gateway, more=(router,)), gateway, listener, address)
+
+
+def _run(app: Any, inner: socket.socket, started: Callable[[], None]) -> None:
+    """Serve an application that only our own processes call."""
+    _server(app, None, started).run(sockets=[inner])
 
 
 def _serve_many(app: "FastAPI", gateway: "Gateway", listener: socket.socket, address: str) -> None:
@@ -198,7 +227,7 @@ def _serve_many(app: "FastAPI", gateway: "Gateway", listener: socket.socket, add
 
     workers.start()
     try:
-        _server(app, settings, threading.Thread(target=say, daemon=True).start, tls=False).run(sockets=[inner])
+        _server(app, None, threading.Thread(target=say, daemon=True).start).run(sockets=[inner])
     finally:
         workers.stop()
         remove_socket(settings.core_socket)
@@ -229,8 +258,8 @@ def alone(data: Path) -> Iterator[None]:
         lock.close()
 
 
-def _server(app: "FastAPI", settings: "Settings", started: Callable[[], None], *, tls: bool = True) -> Any:
-    """Return a server that says so once it answers."""
+def _server(app: Any, settings: "Settings | None", started: Callable[[], None]) -> Any:
+    """Return a server that says so once it answers; without ``settings`` for our own processes, which need no TLS."""
     import uvicorn
 
     from tocsin.cli.up import KEEP_ALIVE_S
@@ -252,8 +281,8 @@ def _server(app: "FastAPI", settings: "Settings", started: Callable[[], None], *
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=5,
-            ssl_certfile=settings.tls_cert if tls else None,
-            ssl_keyfile=settings.tls_key if tls else None,
+            ssl_certfile=settings.tls_cert if settings else None,
+            ssl_keyfile=settings.tls_key if settings else None,
         )
     )
 

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tocsin.gateway.banks_tables import Bank, Content, DisabledEntry, SignalTypeRow
+from tocsin.gateway.cluster.mirror import is_withdrawn
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.settings import Settings
 from tocsin.gateway.signals import TYPES, SignalType
@@ -211,6 +212,8 @@ class Catalogue:
 
     def _bank(self, terms: BankTerms) -> OpenBank | None:
         held = self._open.get(terms.folder)
+        if held is not None and not terms.own and is_withdrawn(terms.folder):
+            return None
         if held is not None:
             return held if held.terms == terms else OpenBank(terms, held.lists, held.list)
         if not (terms.folder / MANIFEST).is_file():

@@ -26,20 +26,29 @@ from tocsin.model.media import Fingerprints, Match
 INTERNAL: Final = "/internal/"
 """Paths between processes; refused when they come from outside."""
 
+CLUSTER_KEY: Final = b"x-tocsin-cluster"
+"""The header by which the nodes of a cluster open the core's door."""
+
 _LENGTH = struct.Struct("<I")
-_HOP = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"te", b"upgrade", b"proxy-connection", b"host"})
+_HOP = frozenset(
+    {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"upgrade", b"proxy-connection", b"host", CLUSTER_KEY}
+)
 _TIMES = httpx.Timeout(300.0, connect=5.0)
 
 router = APIRouter(include_in_schema=False)
 
 
 class Core:
-    """The way to the core process."""
+    """The way to the core process: a unix socket, or in a cluster its address and the cluster's key."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, where: Path | str, key: str = "") -> None:
+        socket = str(where) if isinstance(where, Path) else None
+        self._url = httpx.URL("http://core" if isinstance(where, Path) else where)
+        self._key = [(CLUSTER_KEY, key.encode())] if key else []
         self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket), limits=httpx.Limits(max_connections=256)),
-            base_url="http://core",
+            transport=httpx.AsyncHTTPTransport(uds=socket, limits=httpx.Limits(max_connections=256)),
+            base_url=self._url,
+            headers=self._key,
             timeout=_TIMES,
             trust_env=False,
         )
@@ -57,7 +66,7 @@ class Core:
             headers.append((b"x-api-key", scope[KEY_OF_PATH].encode("latin-1", "replace")))
         query = scope["query_string"]
         target = scope["raw_path"] + (b"?" + query if query else b"")
-        url = httpx.URL("http://core").copy_with(raw_path=target)
+        url = self._url.copy_with(raw_path=target)
         has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
         content = _body(receive) if has_body else None
         asked = self._client.build_request(scope["method"], url, headers=headers, content=content)

@@ -11,22 +11,25 @@ from tocsin.model import Clock, SystemClock
 class Settings:
     """How this gateway runs.
 
-    ``lists`` are hash lists made elsewhere, used as banks that nobody can change here; ``list_key`` opens encrypted
+    ``lists`` are hash lists made elsewhere, used as banks that nobody can change here, ``list_urls`` such lists in an
+    object store, which are followed; ``list_key`` opens encrypted
     ones. ``workers`` processes answer lookups. ``fetch_hosts`` names the hosts from which content may be fetched
     (``*`` any public one, ``*.example.org`` those under a name); ``allow_private`` also allows private addresses, for
     a store of pictures inside one's own network and for tests. ``max_bytes`` bounds an upload and a fetched file.
-    ``cluster`` is the address of a Ray cluster.
+    ``cluster`` is the address of a Ray cluster; ``bucket`` is where the lists are published for its nodes.
     """
 
     data: Path
     host: str = "127.0.0.1"
     port: int = 8421
     lists: tuple[Path, ...] = ()
+    list_urls: tuple[str, ...] = ()
     list_key: str = field(default="", repr=False)
     workers: int = 1
     tls_cert: Path | None = None
     tls_key: Path | None = None
     cluster: str = ""
+    bucket: str = ""
     fetch_hosts: tuple[str, ...] = ()
     allow_private: bool = False
     max_bytes: int = 100 << 20

@@ -42,9 +42,9 @@ class Split:
             await self._core.forward(scope, receive, send)
 
 
-def create_worker_app(gateway: Gateway) -> Front:
-    """Return the application of a worker."""
-    core = Core(gateway.settings.core_socket)
+def create_worker_app(gateway: Gateway, core: Core | None = None) -> Front:
+    """Return the application of a worker; without ``core`` the core process is on this machine."""
+    core = core or Core(gateway.settings.core_socket)
     gateway.other_observer = core
 
     @asynccontextmanager
@@ -76,6 +76,7 @@ def settings_of_json(text: str) -> Settings:
     told = json.loads(text)
     told |= {name: Path(told[name]) if told[name] else None for name in _PATHS}
     told |= {"lists": tuple(map(Path, told["lists"])), "fetch_hosts": tuple(told["fetch_hosts"])}
+    told["list_urls"] = tuple(told["list_urls"])
     return Settings(**told)
 
 
