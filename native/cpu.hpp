@@ -9,7 +9,6 @@ enum class Width { portable, avx2, avx512 };
 
 Width cpu_width();               // as found on this CPU, or less where less was asked for
 void use_at_most(Width width);   // for tests
-inline bool has_avx2() { return cpu_width() >= Width::avx2; }
 
 std::string name_of(Width width);
 Width width_named(const std::string &name);  // throws std::invalid_argument

@@ -77,7 +77,7 @@ const Kernels avx2_kernels{near_tags, near_codes, distances};
 #else
 
 namespace tocsin {
-const Kernels avx2_kernels = portable_kernels;  // never chosen: has_avx2() is false where the compiler has no AVX2
+const Kernels avx2_kernels = portable_kernels;  // never chosen: the width is not there where the compiler lacks it
 }
 
 #endif

@@ -111,7 +111,8 @@ std::array<std::uint8_t, 32> bits_of(const Transformed &b, const Bound *bound, b
     static constexpr Coefficients kExact{};
     const float *room = bound ? bound->coefficient.data() : kExact.data();
     std::array<std::uint8_t, 32> bits;
-    const int set = kernel().split(b.at.data(), kernel().ranked(b.at.data(), 127), room, b.rough.data(), bits.data(), &sure);
+    const float median = kernel().ranked(b.at.data(), 127);
+    const int set = kernel().split(b.at.data(), median, room, b.rough.data(), bits.data(), &sure);
     sure = sure && set == 128;   // with ties at the median, fewer are above it
     return bits;
 }

@@ -68,11 +68,11 @@ const Kernel &avx512_kernel();
 inline int window(int n) { return (n + 2 * kSide - 1) / (2 * kSide); }
 inline int taken(int i, int n) { return static_cast<int>((i + 0.5) * n / kSide); }
 
-inline std::size_t padded(int width) { return (static_cast<std::size_t>(width) + 7) / 8 * 8; }
+inline std::size_t padded(int width) { return (static_cast<std::size_t>(width) + kLanes - 1) / kLanes * kLanes; }
 
 inline std::size_t reference_room(int height, int width) {
     const std::size_t w = padded(width), ring = static_cast<std::size_t>(window(height)) + kLanes;
-    return w * (4 * kLanes + 1 + ring) + kSide * (kLanes + 1 + ring + 1) + 64;
+    return w * (3 * kLanes + 1 + ring) + kSide * (2 * kLanes + 1 + ring + 1) + 64;
 }
 
 }  // namespace tocsin::pdq

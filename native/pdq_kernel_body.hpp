@@ -35,7 +35,7 @@ inline Bytes weighed_low(Bytes sum, Bytes a, Bytes b, Bytes pair) {
 inline Bytes weighed_high(Bytes sum, Bytes a, Bytes b, Bytes pair) {
     return _mm512_add_epi16(sum, _mm512_maddubs_epi16(_mm512_unpackhi_epi8(a, b), pair));
 }
-// `i`: which fourth of the columns; rows were interleaved within each 16 bytes.
+// One fourth of the columns; rows were interleaved within each 16 bytes.
 template <int I> inline fw floats_of(Bytes low, Bytes high) {
     const __m128i a = _mm512_extracti32x4_epi32(low, I), b = _mm512_extracti32x4_epi32(high, I);
     return (fw)_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1)));

@@ -40,7 +40,9 @@ inline void store_wide(float *p, const fw &v) { std::memcpy(p, &v, sizeof v); }
 inline f8 size_of(const f8 &v) { return (f8)((i8)v & 0x7fffffff); }
 #if defined(__AVX512F__)
 inline fw size_of(const fw &v) { return (fw)((iw)v & 0x7fffffff); }
-inline fw next_lanes(const fw &v) { return __builtin_shufflevector(v, v, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 15); }
+inline fw next_lanes(const fw &v) {
+    return __builtin_shufflevector(v, v, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 15);
+}
 #else
 inline fw next_lanes(const fw &v) { return __builtin_shufflevector(v, v, 1, 2, 3, 4, 5, 6, 7, 7); }
 #endif
