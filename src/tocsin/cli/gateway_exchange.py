@@ -101,12 +101,12 @@ def run(data: Path, name: str, allow_shrink: bool, as_json: bool) -> None:
 def status(data: Path, name: str, as_json: bool) -> None:
     """Show how far an exchange has been read, and with what success."""
     with sentences(), _desk(data) as desk:
-        told = desk.exchanges.status(name)
+        told = desk.status(name)
     if as_json:
         line({"name": name, **told})
         return
     for what, value in told.items():
-        shown = json.dumps(value) if isinstance(value, dict) else value
+        shown = json.dumps(value) if isinstance(value, dict | list) else value
         click.echo(f"{what:24} {'' if shown is None else _plain(str(shown))}")
 
 
@@ -116,8 +116,63 @@ def status(data: Path, name: str, as_json: bool) -> None:
 def remove(data: Path, name: str) -> None:
     """Forget an exchange. Its bank, and what it holds, stays."""
     with sentences(), _desk(data) as desk:
-        desk.exchanges.remove(name)
+        desk.remove(name)
     click.echo(f"The exchange {name} is removed; its bank stays.")
+
+
+@exchange.command(epilog="Example:  tocsin gateway exchange push NCII --bank MINE --tag policy-2")
+@DATA
+@click.argument("name")
+@click.option("--bank", required=True, help="The bank that is given; its terms must allow it.")
+@click.option("--tag", "tags", multiple=True, help="A tag that goes with every hash; may be repeated.")
+@click.option("--once", is_flag=True, help="Push now, to the end of what is new, and set no schedule.")
+@click.option("--stop", is_flag=True, help="Stop; what was given stays there.")
+@click.option("--take-back", is_flag=True, help="Stop, and withdraw what was given.")
+@click.option("--held", type=click.Choice(["again", "leave"]), help="Send what is held for you again, or leave it.")
+@_JSON
+def push(
+    data: Path,
+    name: str,
+    bank: str,
+    tags: tuple[str, ...],
+    once: bool,
+    stop: bool,
+    take_back: bool,
+    held: str | None,
+    as_json: bool,
+) -> None:
+    """Give a bank to an exchange, on the exchange's schedule, withdrawals too. Exits 2 where --once is not complete."""
+    if once + stop + take_back + (held is not None) > 1:
+        raise click.UsageError("Choose one of --once, --stop, --take-back and --held.")
+    with sentences(), _desk(data) as desk:
+        if held is not None:
+            settled = desk.pushes.decide(name, bank, again=held == "again")
+            click.echo(
+                f"{settled:,} hashes of {bank} that were held are {'sent again' if held == 'again' else 'left'}."
+            )
+        elif stop or take_back:
+            desk.pushes.stop(name, bank, take_back=take_back)
+            click.echo(
+                f"{bank} is no longer given to {name}" + ("; what was given is taken back." if take_back else ".")
+            )
+        else:
+            desk.pushes.set(name, bank, scheduled=not once, tags=tags)
+            if not once:
+                click.echo(f"{bank} is given to {name} from now on; see: tocsin gateway exchange status {name}")
+                return
+            with _shown(name, as_json, "Giving") as told:
+                outcome = desk.pushes.run(name, bank, told=told)
+            done = outcome.done
+            if as_json:
+                report = {"name": name, "bank": bank, "complete": outcome.complete, "message": outcome.message}
+                line(report | done.as_dict())
+            if not outcome.complete:
+                raise Failure(f"{bank} is not given to {name} to its end. {outcome.message}")
+            if not as_json:
+                click.echo(
+                    f"{name} has {bank}: {done.given:,} given, {done.gone:,} withdrawn, {done.refused:,} refused, "
+                    f"{done.held:,} held for you, {done.untold:,} that cannot be told."
+                )
 
 
 @exchange.command(epilog="Example:  tocsin gateway exchange share acme --bank MINE --title 'Acme Inc.'")
@@ -196,7 +251,7 @@ def _desk(data: Path) -> "Iterator[Desk]":
 
 
 @contextlib.contextmanager
-def _shown(name: str, quiet: bool) -> Iterator[Any]:
+def _shown(name: str, quiet: bool, doing: str = "Reading") -> Iterator[Any]:
     """Show progress on a terminal: pages, rows, rows a second. How many there will be, no exchange says."""
     import sys
 
@@ -206,11 +261,16 @@ def _shown(name: str, quiet: bool) -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("Reading {task.description}"), BarColumn(), TextColumn("{task.fields[rows]}"))
+    from tocsin.gateway.exchanges.pushing import Pushed
+
+    columns = (TextColumn(f"{doing} {{task.description}}"), BarColumn(), TextColumn("{task.fields[rows]}"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(name, total=None, rows="")
 
-        def told(so_far: "Done") -> None:
+        def told(so_far: "Done | Pushed") -> None:
+            if isinstance(so_far, Pushed):
+                progress.update(task, rows=f"{so_far.given:,} given, {so_far.gone:,} withdrawn")
+                return
             elapsed = progress.tasks[0].elapsed or 0
             speed = f", {so_far.rows / elapsed:,.0f}/s" if elapsed else ""
             progress.update(task, rows=f"{so_far.pages:,} pages, {so_far.rows:,} rows{speed}")

@@ -16,10 +16,15 @@ def test_a_change_that_fails_leaves_no_number_behind(tmp_path):
     with numbers.change():
         numbers.next()
         numbers.more("MINE", 2)
-    with pytest.raises(KeyError), numbers.change():
-        numbers.next()
-        numbers.more("MINE", 5)
-        raise KeyError
+
+    def failing():
+        with numbers.change():
+            numbers.next()
+            numbers.more("MINE", 5)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing()
     with numbers.change():
         assert numbers.next() == 2
         assert numbers.live("MINE") == 2

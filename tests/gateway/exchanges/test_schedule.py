@@ -1,7 +1,7 @@
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from tocsin.gateway.exchanges.schedule import Schedule, next_time
+from tocsin.gateway.exchanges.schedule import Schedule
 from tocsin.gateway.exchanges.tables import Exchange
 
 
@@ -57,16 +57,3 @@ def test_verdicts_are_told_between_readings(desk, exchange, upstream, store, clo
     assert schedule.step()
     assert len(upstream.posted) == 1
     assert len(upstream.asked) == asked
-
-
-def test_times_are_spread_and_failures_come_back_sooner():
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def wait(*given):
-        return (next_time(now, *given) - now).total_seconds()
-
-    assert wait(600, 0, 0.0) == 600
-    assert wait(600, 0, 1.0) == 660
-    assert wait(600, 0, -1.0) == 540
-    assert [wait(600, failures, 0.0) for failures in (1, 2, 3)] == [30, 60, 120]
-    assert wait(600, 50, 0.0) == 3600

@@ -68,6 +68,15 @@ class Said(BaseModel):
     by: str = Field("", max_length=200)
 
 
+class Pushing(BaseModel):
+    """Which bank is given to an exchange, with which tags; ``held`` settles what waits for a person's word."""
+
+    model_config = ConfigDict(extra="forbid")
+    bank: str = Field(max_length=255)
+    tags: list[str] = []
+    held: Literal["", "again", "leave"] = ""
+
+
 class Sharing(BaseModel):
     """What a partner may read, what others read as its name, and the bank that takes what it submits."""
 
@@ -142,7 +151,7 @@ def change(request: Request, name: str, body: Annotated[Change, Body()], caller:
 @router.delete("/c/exchange/{name}")
 def remove(request: Request, name: str, caller: Curator) -> dict[str, str]:
     """Forget an exchange; its bank, and what it holds, stays until it is deleted itself."""
-    desk_of(request).exchanges.remove(name)
+    desk_of(request).remove(name)
     of(request).catalogue.refresh()
     of(request).audit.write(caller, EXCHANGE, name, what="removed")
     return {"message": "Done"}
@@ -151,7 +160,7 @@ def remove(request: Request, name: str, caller: Curator) -> dict[str, str]:
 @router.get("/c/exchange/{name}/status")
 def status(request: Request, name: str, _: Curator) -> dict[str, Any]:
     """Return how far an exchange has been read, and with what success."""
-    return desk_of(request).exchanges.status(name)
+    return desk_of(request).status(name)
 
 
 @router.post("/v1/exchanges/{name}/run", status_code=202)
@@ -187,6 +196,30 @@ def verdicts(request: Request, name: str, _: Curator) -> list[dict[str, Any]]:
     """Return the verdicts told to an exchange, or waiting to be; never a hash."""
     desk_of(request).exchanges.get(name)
     return desk_of(request).verdicts.listed(name)
+
+
+@router.put("/v1/exchanges/{name}/push")
+def push(request: Request, name: str, body: Annotated[Pushing, Body()], caller: Admin) -> list[dict[str, Any]]:
+    """Give a bank to an exchange from now on, or settle what is held for a person."""
+    desk = desk_of(request)
+    if body.held:
+        settled = desk.pushes.decide(name, body.bank, again=body.held == "again")
+        of(request).audit.write(caller, EXCHANGE, name, what="held", bank=body.bank, held=body.held, settled=settled)
+    else:
+        desk.pushes.set(name, body.bank, tags=body.tags)
+        of(request).audit.write(caller, EXCHANGE, name, what="pushed", bank=body.bank, tags=body.tags)
+    return desk.pushes.status(name)
+
+
+@router.delete("/v1/exchanges/{name}/push")
+def stop_pushing(
+    request: Request, name: str, bank: str, caller: Admin, take_back: bool = False
+) -> list[dict[str, Any]]:
+    """Stop giving a bank to an exchange; with ``take_back`` withdraw what was given."""
+    desk = desk_of(request)
+    desk.pushes.stop(name, bank, take_back=take_back)
+    of(request).audit.write(caller, EXCHANGE, name, what="no longer pushed", bank=bank, take_back=take_back)
+    return desk.pushes.status(name)
 
 
 @router.get("/v1/partners")

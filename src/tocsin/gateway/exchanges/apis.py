@@ -64,7 +64,10 @@ Make = Callable[[Mapping[str, Any], Mapping[str, str], Setting], Source]
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One kind of exchange. ``every_s``: how often it is read where nobody says otherwise."""
+    """One kind of exchange. ``every_s``: how often it is read where nobody says otherwise.
+
+    ``takes``: hashes can be given to it; ``hears``: it takes verdicts on what it gave.
+    """
 
     name: str
     config: tuple[Field, ...]
@@ -74,6 +77,8 @@ class Api:
     scheme: str
     severity: int
     every_s: int
+    takes: bool = False
+    hears: bool = False
 
 
 _BASE = Field("base_url_override", "string", "Another address of the service, for tests or a mirror.", False)
@@ -123,7 +128,7 @@ APIS: Final[Mapping[str, Api]] = {
             "fb_threatexchange",
             (Field("privacy_group", "number", "The privacy group whose updates are read."),),
             (Field("api_token", "string", "The app's token, of the form APPID|SECRET."), _BASE),
-            _threatexchange, "ThreatExchange", "threatexchange", 4, 300,
+            _threatexchange, "ThreatExchange", "threatexchange", 4, 300, takes=True, hears=True,
         ),
         Api(
             "list_url",
@@ -148,7 +153,7 @@ APIS: Final[Mapping[str, Api]] = {
                 Field("negative_reason", "string", "The reason given with negative verdicts: name or guid.", False),
             ),
             (Field("user", "string", "The user."), Field("password", "string", "The password."), _BASE),
-            _ncmec, "NCMEC", "ncmec", 5, 600,
+            _ncmec, "NCMEC", "ncmec", 5, 600, hears=True,
         ),
         Api(
             "stop_ncii",
@@ -160,7 +165,7 @@ APIS: Final[Mapping[str, Api]] = {
                 Field("submit_function_key", "string", "The key of SubmitHashes.", False),
                 _BASE,
             ),
-            _stopncii, "StopNCII", "stopncii", 2, 300,
+            _stopncii, "StopNCII", "stopncii", 2, 300, takes=True, hears=True,
         ),
     )
 }  # fmt: skip

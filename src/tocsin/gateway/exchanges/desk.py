@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tocsin.gateway.exchanges.apis import APIS
 from tocsin.gateway.exchanges.disabled import DisabledHere
 from tocsin.gateway.exchanges.keeping import Exchanges, prepare
 from tocsin.gateway.exchanges.ledger import Ledger
 from tocsin.gateway.exchanges.partners import Partners
+from tocsin.gateway.exchanges.pushes import Pushes
 from tocsin.gateway.exchanges.schedule import Schedule
 from tocsin.gateway.exchanges.sharing import Sharing
 from tocsin.gateway.exchanges.verdicts import Verdicts
@@ -26,6 +28,7 @@ class Desk:
     ledger: Ledger
     partners: Partners
     sharing: Sharing
+    pushes: Pushes
     schedule: Schedule
 
     @staticmethod
@@ -51,14 +54,26 @@ class Desk:
         ledger = Ledger(path, lambda: settings.clock.now().timestamp(), disabled.of)
         partners = Partners(store, ledger, settings.clock, there)
         sharing = Sharing(ledger, partners, exchanges.secret, inbox, lambda: settings.clock.now().timestamp())
+        pushes = Pushes(exchanges, ledger, store, settings.clock, there)
         return Desk(
             exchanges=exchanges,
             verdicts=verdicts,
             ledger=ledger,
             partners=partners,
             sharing=sharing,
-            schedule=Schedule(exchanges, verdicts, store, settings.clock, sharing.keep_up),
+            pushes=pushes,
+            schedule=Schedule(exchanges, verdicts, store, settings.clock, sharing.keep_up, pushes),
         )
+
+    def remove(self, name: str) -> None:
+        """Forget an exchange, and what was given to it. Raises Refused: 403 while a bank is given to it."""
+        self.exchanges.get(name)
+        self.pushes.forget(name)
+        self.exchanges.remove(name)
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Return how reading an exchange and giving to it are doing. Raises Refused (404)."""
+        return {**self.exchanges.status(name), "pushes": self.pushes.status(name)}
 
     def close(self) -> None:
         """Let go of everything."""

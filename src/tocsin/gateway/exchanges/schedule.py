@@ -1,19 +1,19 @@
-"""When exchanges are read: each at its own interval, spread a little, later after a failure; verdicts in between."""
+"""When exchanges are read: each at its own interval, spread a little, later after a failure; the rest in between."""
 
 import asyncio
 import logging
-import random
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
 from tocsin.gateway.exchanges.keeping import Exchanges
+from tocsin.gateway.exchanges.pushes import Pushes
 from tocsin.gateway.exchanges.tables import Exchange
+from tocsin.gateway.exchanges.timing import next_time
 from tocsin.gateway.exchanges.verdicts import Verdicts
 from tocsin.gateway.store import Store
 from tocsin.model import Clock
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 1.0
 KEEP_UP_S: Final = 5.0
-SPREAD: Final = 0.1
-"""Share of an interval by which a reading comes earlier or later, so that not everybody comes at once."""
-
-LONGEST_BACKOFF_S: Final = 3600
 AT_ONCE: Final = 2
 """Exchanges that are read at the same time; the others wait."""
 
@@ -43,8 +39,9 @@ class Schedule:
         store: Store,
         clock: Clock,
         besides: Callable[[], None] = lambda: None,
+        pushes: Pushes | None = None,
     ) -> None:
-        self._besides = besides
+        self._besides, self._pushes = besides, pushes
         self._exchanges, self._verdicts, self._store, self._clock = exchanges, verdicts, store, clock
         self._stop = threading.Event()
         self._busy: set[str] = set()
@@ -85,7 +82,7 @@ class Schedule:
                 _log.exception("What is shared with partners could not be brought up to date")
 
     def step(self) -> bool:
-        """Read the exchange that has been due for longest, if any, and tell what verdicts are due."""
+        """Read the exchange that has been due for longest, if any; tell what verdicts are due, push what is due."""
         name = self._take()
         if name is None:
             return False
@@ -97,6 +94,8 @@ class Schedule:
                 what, rows = "complete" if outcome.complete else "not complete", outcome.progress.rows
                 _log.info("%s: %s, %d rows in %.1f s. %s", name, what, rows, time.monotonic() - began, outcome.message)
             self._verdicts.tell(name)
+            if self._pushes is not None:
+                self._pushes.push(name, self._stop.is_set)
         finally:
             with self._lock:
                 self._busy.discard(name)
@@ -108,7 +107,8 @@ class Schedule:
                 due = select(Exchange.name).where(Exchange.enabled, Exchange.due_at <= self._clock.now())
                 names = list(session.scalars(due.order_by(Exchange.due_at)))
                 enabled = set(session.scalars(select(Exchange.name).where(Exchange.enabled)))
-            names += [name for name in self._verdicts.waiting() if name in enabled]
+            waiting = self._verdicts.waiting() + (self._pushes.waiting() if self._pushes is not None else [])
+            names += [name for name in waiting if name in enabled]
             chosen = next((name for name in names if name not in self._busy), None)
             if chosen is not None:
                 self._busy.add(chosen)
@@ -124,15 +124,6 @@ class Schedule:
             row = session.get(Exchange, name)
             if row is not None:
                 row.due_at = next_time(self._clock.now(), row.interval_s, row.failures)
-
-
-def next_time(now: datetime, interval_s: int, failures: int, draw: float | None = None) -> datetime:
-    """Return when to read next: after the interval, after a failure in 30 s, 1 min, 2 min …; spread a little."""
-    wait: float = interval_s
-    if failures:
-        wait = min(max(interval_s, LONGEST_BACKOFF_S), 30 * 2 ** min(failures - 1, 16))
-    part = random.uniform(-1, 1) if draw is None else draw  # noqa: S311 - no secret
-    return now + timedelta(seconds=wait * (1 + SPREAD * part))
 
 
 @asynccontextmanager

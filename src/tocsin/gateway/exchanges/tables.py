@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String
+from sqlalchemy import Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tocsin.gateway.tables import Base
@@ -71,6 +71,72 @@ class Verdict(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     next_at: Mapped[datetime]
     message: Mapped[str] = mapped_column(String(500), default="")
+
+
+class Push(Base):
+    """A bank that is given to an exchange. ``seq`` is how far the ledger (``ledger`` tells which) is taken up.
+
+    ``scheduled``: it goes on by itself. ``ending``: what was given is being taken back, and nothing new is given.
+    """
+
+    __tablename__ = "exchange_pushes"
+
+    exchange: Mapped[str] = mapped_column(String(255), primary_key=True)
+    bank: Mapped[str] = mapped_column(String(255), primary_key=True)
+    scheduled: Mapped[bool] = mapped_column(default=False)
+    ending: Mapped[bool] = mapped_column(default=False)
+    tags: Mapped[list[str]]
+    ledger: Mapped[str] = mapped_column(String(30), default="")
+    seq: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    message: Mapped[str] = mapped_column(String(500), default="")
+
+
+class OutgoingHash(Base):
+    """A hash of a pushed bank, and what the exchange knows of it. ``remote`` is what the exchange calls it.
+
+    ``state``: waiting, given, refused (by the exchange, for good) or held (for a person: its answer was lost and it may
+    not be sent twice); on the way back: leaving, gone, kept (the exchange refuses to take it back) or untold (it cannot
+    be told: nobody knows what the exchange calls it). ``unsure``: it was sent and the answer has not come.
+    """
+
+    __tablename__ = "exchange_outgoing"
+    __table_args__ = (
+        UniqueConstraint("exchange", "bank", "kind", "value"),
+        Index("outgoing_due", "exchange", "bank", "state", "next_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    exchange: Mapped[str] = mapped_column(String(255))
+    bank: Mapped[str] = mapped_column(String(255))
+    kind: Mapped[str] = mapped_column(String(12))
+    value: Mapped[str] = mapped_column(String(300))
+    state: Mapped[str] = mapped_column(String(8), default="waiting")
+    remote: Mapped[str] = mapped_column(String(64), default="")
+    unsure: Mapped[bool] = mapped_column(default=False)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime]
+    message: Mapped[str] = mapped_column(String(200), default="")
+
+
+class FeedbackSwitch(Base):
+    """An exchange that is told, from a moment on, what people decide at the hub on matches with its bank."""
+
+    __tablename__ = "exchange_feedback"
+
+    exchange: Mapped[str] = mapped_column(String(255), primary_key=True)
+    since: Mapped[datetime]
+
+
+class HubCursor(Base):
+    """How far the hub's decisions are heard, for one enrolment."""
+
+    __tablename__ = "exchange_hub_cursors"
+
+    device: Mapped[str] = mapped_column(String(64), primary_key=True)
+    after: Mapped[int] = mapped_column(default=0)
 
 
 class Partner(Base):
