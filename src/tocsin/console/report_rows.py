@@ -43,6 +43,8 @@ DECISIONS: Final = MappingProxyType(
 KINDS: Final = MappingProxyType(
     {
         "drafted": "Drafted.",
+        "asked": "Asked for by the platform.",
+        "taken-back": "Taken back by the platform.",
         "changed": "Changed.",
         "ready": "Handed to a second person.",
         "approved": "Approved.",

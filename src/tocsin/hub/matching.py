@@ -47,23 +47,43 @@ def admit(hub: Hub, device_id: str, nonce: str, signature: str, body: bytes) -> 
 
     ``body`` is the request's body as sent; its digest is signed.
     """
+    with hub.store.reading() as session:
+        device = proven(session, hub, device_id, nonce, signature, PATH, body)
+        _check_order(session, device, hub.clock.now())
+        return Asker(device_id, device.order_id)
+
+
+def proven(session: Session, hub: Hub, device_id: str, nonce: str, signature: str, path: str, body: bytes) -> Device:
+    """Return the device that signed a request for ``path`` (with its query) and ``body``. Raises Refused.
+
+    It is paced, and no request counts twice.
+    """
     if not 16 <= len(nonce) <= 64 or not nonce.isascii():
         raise Refused(400, "malformed", "The header X-Tocsin-Nonce holds 16 to 64 characters.")
     digest = sha256(body).hexdigest()
-    with hub.store.reading() as session:
-        device = session.get(Device, device_id) if 0 < len(device_id) <= 32 and device_id.isalnum() else None
-        if device is None or device.status == "removed":
-            raise Refused(403, "unknown-device", "This device is not enrolled here, or was removed from this hub.")
-        signed = canonical({"device": device_id, "path": PATH, "nonce": nonce, "digest": digest})
-        if not verify_signature(device.public_key, signature, signed):
-            raise Refused(403, "bad-signature", "The request is not signed by the device it names.")
-        wait = hub.gate.pace(device_id)
-        if wait:
-            raise TooFast(wait)
-        if not hub.gate.use(device_id, nonce):
-            raise Refused(409, "replay", "This request was made before; sign a new one with a new nonce.")
-        _check_order(session, device, hub.clock.now())
-        return Asker(device_id, device.order_id)
+    device = session.get(Device, device_id) if 0 < len(device_id) <= 32 and device_id.isalnum() else None
+    if device is None or device.status == "removed":
+        raise Refused(403, "unknown-device", "This device is not enrolled here, or was removed from this hub.")
+    signed = canonical({"device": device_id, "path": path, "nonce": nonce, "digest": digest})
+    if not verify_signature(device.public_key, signature, signed):
+        raise Refused(403, "bad-signature", "The request is not signed by the device it names.")
+    wait = hub.gate.pace(device_id)
+    if wait:
+        raise TooFast(wait)
+    if not hub.gate.use(device_id, nonce):
+        raise Refused(409, "replay", "This request was made before; sign a new one with a new nonce.")
+    return device
+
+
+def refuse_but_platforms(session: Session, device: Device) -> None:
+    """Refuse a device that is no internet service's gateway: a supervised person's device reports nobody."""
+    record = session.get(OrderRecord, device.order_id)
+    try:
+        platform = record is not None and _order(record.signed).kind == "platform-policy"
+    except OrderError:
+        platform = False
+    if not platform:
+        raise Refused(403, "not-permitted", "Only a gateway under an internet service's policy has reports.")
 
 
 class TooFast(Refused):

@@ -6,6 +6,7 @@ from tocsin.hub.api import (
     alerts,
     audit,
     device,
+    device_reports,
     devices,
     events,
     evidence,
@@ -21,6 +22,7 @@ from tocsin.hub.api import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     device.router,
+    device_reports.router,
     match.router,
     session.router,
     reports.router,

@@ -49,15 +49,22 @@ class File(BaseModel):
 def draft(
     session: Session,
     hub: Hub,
-    who: Who,
+    who: Who | None,
     alert: Alert,
     raw: Mapping[str, Any],
     files: Sequence[File],
     now: datetime,
     supplements: str | None = None,
+    *,
+    device_id: str = "",
 ) -> Report:
-    """Draft a report. Raises Refused: an alert nobody confirmed, bad facts, or a report of this user that there is."""
-    refuse_unconfirmed(session, alert)
+    """Draft a report. Raises Refused: an alert nobody confirmed, bad facts, or a report of this user that there is.
+
+    For ``who`` None it is asked for by a device: the alert may still wait for a person, without whom it goes no
+    further.
+    """
+    if who is not None or alert.status == "closed" or is_support(alert):
+        refuse_unconfirmed(session, alert)
     given = read_facts(raw)
     key = user_key(hub, alert.unit_id, given)
     before = _supplemented(session, alert.unit_id, key, supplements) if supplements else None
@@ -70,7 +77,7 @@ def draft(
         alert_id=alert.id,
         state=State.DRAFT.value,
         supplements=supplements,
-        drafted_by=who.id,
+        drafted_by=who.id if who else None,
         drafted_at=now,
         updated_at=now,
         incident_type=given.incident_type,
@@ -80,7 +87,10 @@ def draft(
     _fill(session, hub, report, alert, given, files, key)
     session.add(report)
     session.flush()
-    move(session, report, State.DRAFT, now, kind="drafted", person_id=who.id)
+    if who is None:
+        move(session, report, State.DRAFT, now, kind="asked", device_id=device_id)
+    else:
+        move(session, report, State.DRAFT, now, kind="drafted", person_id=who.id)
     return report
 
 
@@ -97,12 +107,14 @@ def change(
     _refuse_second(session, alert, key, before, but=report.id)
     _fill(session, hub, report, alert, given, files, key)
     report.approved_by = report.approved_at = None
+    report.drafted_by = report.drafted_by or who.id
     move(session, report, State.DRAFT, now, kind="changed", person_id=who.id)
 
 
 def ready(session: Session, hub: Hub, who: Who, report: Report, now: datetime) -> None:
     """Say that a draft is ready: it is approved, or waits for a second person where that is asked for."""
     _refuse_unfit(session, hub, report)
+    report.drafted_by = report.drafted_by or who.id
     if settings.reporting(session).two_person:
         move(session, report, State.READY, now, kind="ready", person_id=who.id)
     else:

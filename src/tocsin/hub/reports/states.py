@@ -80,8 +80,12 @@ def move(
     sentence: str = "",
     action: str = audit.ALTERATION,
     detail: dict[str, Any] | None = None,
+    device_id: str = "",
 ) -> None:
-    """Move a report on and write it down, in its history and in the audit log. Raises Refused for a wrong step."""
+    """Move a report on and write it down, in its history and in the audit log. Raises Refused for a wrong step.
+
+    ``person_id`` or ``device_id`` says who does it; neither: the hub.
+    """
     before = State(report.state)
     if to is not before and to not in NEXT[before]:
         raise Refused(409, "state", f"Report R-{report.number} is {before.value}; it cannot become {to.value} now.")
@@ -92,7 +96,7 @@ def move(
     note(session, report, kind, now, sentence, person_id)
     audit.record(
         session,
-        person_id or audit.HUB,
+        person_id or device_id or audit.HUB,
         action,
         f"report:{report.id}",
         sentence[: audit.REASON_LONGEST] if person_id else "",

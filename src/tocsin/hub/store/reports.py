@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tocsin.hub.store.schema import Base
@@ -34,7 +34,8 @@ class Report(Base):
     ``facts`` is JSON sealed with the hub's secret, since it holds what identifies a user; ``user_key`` names that user
     to this hub only. ``files`` are what is sent of which evidence. ``attempt`` counts the permissions to submit that
     were given, ``journal`` is the worker's journal that holds the present one, ``remote_id`` the authority's number of
-    the report that is open or filed there, ``undo_id`` one to be retracted first.
+    the report that is open or filed there, ``undo_id`` one to be retracted first. ``drafted_by`` is nobody while it is
+    what a platform asked for and no person has taken up.
     """
 
     __tablename__ = "reports"
@@ -52,7 +53,7 @@ class Report(Base):
     user_key: Mapped[str] = mapped_column(String(32), default="", index=True)
     files: Mapped[list[Any]] = mapped_column(default=list)
     supplements: Mapped[str | None] = mapped_column(String(32))
-    drafted_by: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    drafted_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     drafted_at: Mapped[datetime]
     approved_by: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     approved_at: Mapped[datetime | None]
@@ -81,6 +82,20 @@ class ReportEvent(Base):
     person_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
     kind: Mapped[str] = mapped_column(String(20))
     detail: Mapped[str] = mapped_column(Text, default="")
+
+
+class ReportRequest(Base):
+    """That a platform's gateway asked for a report. ``key`` and ``body`` name the request's key and contents to this
+    hub only; ``said`` is JSON sealed with the hub's secret: the key and the finding, for the gateway to read back."""
+
+    __tablename__ = "report_requests"
+    report_id: Mapped[str] = mapped_column(ForeignKey("reports.id"), primary_key=True)
+    device_id: Mapped[str] = mapped_column(ForeignKey("devices.id"))
+    key: Mapped[str] = mapped_column(String(32))
+    body: Mapped[str] = mapped_column(String(32))
+    said: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("device_id", "key"),)
 
 
 class ReportWorker(Base):

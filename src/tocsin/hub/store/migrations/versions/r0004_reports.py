@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("user_key", sa.String(length=32), nullable=False),
         sa.Column("files", sa.JSON(), nullable=False),
         sa.Column("supplements", sa.String(length=32), nullable=True),
-        sa.Column("drafted_by", sa.String(length=32), nullable=False),
+        sa.Column("drafted_by", sa.String(length=32), nullable=True),
         sa.Column("drafted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("approved_by", sa.String(length=32), nullable=True),
         sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
@@ -72,6 +72,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("report_events", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_report_events_report_id"), ["report_id"], unique=False)
+
+    op.create_table(
+        "report_requests",
+        sa.Column("report_id", sa.String(length=32), nullable=False),
+        sa.Column("device_id", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=32), nullable=False),
+        sa.Column("body", sa.String(length=32), nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["device_id"], ["devices.id"]),
+        sa.ForeignKeyConstraint(["report_id"], ["reports.id"]),
+        sa.PrimaryKeyConstraint("report_id"),
+        sa.UniqueConstraint("device_id", "key"),
+    )
 
     op.create_table(
         "report_workers",
