@@ -48,7 +48,7 @@ def test_a_recording_is_watched_and_its_seconds_sealed(made: tuple[Path, Path], 
     sealed = Path(lines[1]["sealed"]["path"])
     document = open_sealed(sealed.read_bytes(), [identity])
     (piece,) = document["files"]
-    assert piece["mime"] == "video/mp2t"
+    assert piece["mime"] == "video/mp4"
     assert document["facts"]["frames"][0]["entries"][0]["list"] == "shown"
 
 

@@ -56,7 +56,7 @@ def test_a_piece_is_cut_in_the_process_too(film: Callable, tmp_path: Path) -> No
 
     found = asyncio.run(cut(film()))
     assert isinstance(found, dict)
-    assert found["data"][:1] == b"\x47"
+    assert found["data"][4:8] == b"ftyp"
     assert isinstance(asyncio.run(cut(b"nothing")), NotScanned)
 
 

@@ -54,7 +54,7 @@ def test_a_recording_rises_on_the_ladder_and_is_complete(film: Callable, listed:
     assert watch.told()["looked"] == 10
     assert found[1].sealed
     document = open_sealed(Path(found[1].sealed["path"]).read_bytes(), [identity])
-    assert document["files"][0]["mime"] == "video/mp2t"
+    assert document["files"][0]["mime"] == "video/mp4"
     assert found[0].sealed is None, "a note calls nobody and seals nothing"
 
 
