@@ -62,10 +62,11 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
                 memory.append([workers, "after the load", *_memory(served.process)])
                 first = _first_matches(served.url, 5 if quick else 25)
                 changing.append([workers, "a new hash, from asking to its first match", *first])
-                for what, ask in (("by signal", load.signals), ("by upload", load.uploads)):
+                for what, ask, pause in (("by signal", load.signals, 4), ("by upload", load.uploads, 24)):
                     with changes(served.url) as done:
-                        told = _row(ask(seconds, CONNECTIONS))
-                    lookups.append([workers, f"{what}, {CHANGES} added and {CHANGES} removed a second", *told, "", ""])
+                        told = _row(ask(seconds, CONNECTIONS, pause))
+                    said = f"{what}, {pause} ms between calls, {CHANGES} hashes a second added, {CHANGES} removed"
+                    lookups.append([workers, said, *told, "", ""])
                     changing.append([workers, f"a change, while asked {what} ({done.a_second:.0f}/s)", *done.row()])
                 memory.append([workers, "after the changes", *_memory(served.process)])
         peers = _peers(np.load(folder / "codes.npy", mmap_mode="r"), 10 if quick else 60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,10 @@ local requests, at = {}, 0
 request = function()
   at = at %% #requests + 1
   return requests[at]
+end
+local pause = tonumber(os.getenv("TOCSIN_BENCH_PAUSE") or "0")
+if pause > 0 then
+  delay = function() return pause end
 end
 done = function(summary, latency, _)
   local errors = summary.errors
@@ -82,15 +87,15 @@ class Load:
         for name, text in scripts.items():
             self._scripts[name].write_text(_SCRIPT % text)
 
-    def signals(self, seconds: float, connections: int) -> dict[str, float]:
-        """Look hashes up."""
-        return self._ask("signals", seconds, connections)
+    def signals(self, seconds: float, connections: int, pause: int = 0) -> dict[str, float]:
+        """Look hashes up; each connection waits ``pause`` milliseconds between an answer and its next question."""
+        return self._ask("signals", seconds, connections, pause)
 
-    def uploads(self, seconds: float, connections: int) -> dict[str, float]:
+    def uploads(self, seconds: float, connections: int, pause: int = 0) -> dict[str, float]:
         """Look pictures up."""
-        return self._ask("uploads", seconds, connections)
+        return self._ask("uploads", seconds, connections, pause)
 
-    def _ask(self, what: str, seconds: float, connections: int) -> dict[str, float]:
+    def _ask(self, what: str, seconds: float, connections: int, pause: int) -> dict[str, float]:
         tied = ["taskset", "-c", str(self._core)] if shutil.which("taskset") else []
         if self.name == "wrk":
             command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
@@ -98,7 +103,8 @@ class Load:
         else:
             given = [str(self._signals)] if what == "signals" else [str(path) for path in self._uploads]
             command = [sys.executable, __file__, self._url, str(seconds), str(connections), what, *given]
-        done = subprocess.run([*tied, *command], capture_output=True, text=True, check=True)
+        told_pause = os.environ | {"TOCSIN_BENCH_PAUSE": str(pause)}
+        done = subprocess.run([*tied, *command], capture_output=True, text=True, check=True, env=told_pause)
         line = next(line for line in done.stdout.splitlines() if line.startswith("told "))
         told: dict[str, float] = json.loads(line[5:])
         return told
@@ -109,6 +115,7 @@ async def _ours(url: str, seconds: float, connections: int, requests: list[bytes
     where = urlsplit(url)
     waits: list[float] = []
     failed = 0
+    pause = int(os.environ.get("TOCSIN_BENCH_PAUSE", "0"))
     began = time.perf_counter()
 
     async def one(start: int) -> None:
@@ -123,6 +130,7 @@ async def _ours(url: str, seconds: float, connections: int, requests: list[bytes
             length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
             await reader.readexactly(length)
             waits.append(1e3 * (time.perf_counter() - sent))
+            await asyncio.sleep(pause / 1e3)
             failed += head[9:12] != b"200"
         writer.close()
 
