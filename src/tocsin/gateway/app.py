@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from tocsin.evidence.call_log import CallLogError
 from tocsin.gateway.api import HOT, ROUTERS
+from tocsin.gateway.api.described import REFUSALS
 from tocsin.gateway.front import OWN_FAULT, Front
 from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.refusals import Refused
@@ -44,6 +45,7 @@ def create_app(gateway: Gateway, more: Sequence[APIRouter] = ()) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses=REFUSALS,
     )
     app.state.gateway = gateway
     app.add_middleware(Front, gateway=gateway, hot=HOT)

@@ -10,13 +10,32 @@ def query(name: str, what: str, *, required: bool = False) -> dict[str, Any]:
 
 def described(answer: str, *parameters: dict[str, Any]) -> dict[str, Any]:
     """Describe a call that answers JSON."""
-    error = {"description": "Refused", "content": {"application/json": {"schema": _ERROR}}}
     good = {"description": answer, "content": {"application/json": {"schema": {"type": "object"}}}}
-    statuses = ("400", "401", "403", "404", "413", "429", "502", "503", "504")
-    return {"parameters": list(parameters), "responses": {"200": good} | dict.fromkeys(statuses, error)}
+    return {"parameters": list(parameters), "responses": {"200": good}}
 
 
 _ERROR = {"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}
+
+REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": said, "content": {"application/json": {"schema": _ERROR}}}
+    for status, said in {
+        400: "What was sent cannot be used",
+        401: "No good key",
+        403: "The key is not good for this, or what is asked is not to be changed here",
+        404: "There is nothing by this name",
+        405: "There is no such method here",
+        408: "The body came too slowly",
+        409: "What is asked does not go with how things stand",
+        413: "Too large",
+        422: "A field is missing or out of bounds",
+        429: "The key is at its rate",
+        500: "A fault of the gateway's own",
+        502: "The other server did not answer as it should",
+        503: "Not at this moment",
+        504: "The other server took too long",
+    }.items()
+}
+"""Refusals that any call may meet, each with a sentence."""
 
 _FORM = {
     "type": "object",

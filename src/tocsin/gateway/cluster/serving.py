@@ -117,8 +117,9 @@ def ray_running(address: str) -> Iterator[Any]:
     try:
         yield ray
     finally:
-        with contextlib.suppress(Exception):
-            serve.shutdown() if address == AUTO else serve.delete(NAME)  # type: ignore[no-untyped-call]
+        if address != AUTO:  # one that was started here ends as a whole
+            with contextlib.suppress(Exception):
+                serve.delete(NAME)
         ray.shutdown()
         shutil.rmtree(more.get("_temp_dir", ""), ignore_errors=True)
 

@@ -56,6 +56,7 @@ class Partners:
 
     def grant(self, name: str, banks: list[str], *, title: str = "", inbox: str = "") -> Reader:
         """Share banks with a partner, making the partner where there is none. Raises Refused."""
+        banks = list(dict.fromkeys(banks))
         for bank in banks:
             self._check(bank)
         if inbox:
