@@ -110,6 +110,17 @@ def status(data: Path, name: str, as_json: bool) -> None:
         click.echo(f"{what:24} {'' if shown is None else _plain(str(shown))}")
 
 
+@exchange.command(epilog="Example:  tocsin gateway exchange feedback NCII --on")
+@DATA
+@click.argument("name")
+@click.option("--on/--off", required=True, help="Off until you switch it on.")
+def feedback(data: Path, name: str, on: bool) -> None:
+    """Tell an exchange what people decide, at the hub, on matches with its list, from now on."""
+    with sentences(), _desk(data) as desk:
+        desk.exchanges.feedback(name, on)
+    click.echo(f"{name} {'hears from now on' if on else 'no longer hears'} what is decided at the hub.")
+
+
 @exchange.command(epilog="Example:  tocsin gateway exchange remove NCII")
 @DATA
 @click.argument("name")

@@ -57,9 +57,10 @@ class Enrolment:
         self.folders, self._clock = Folders(folder, "gateway"), clock
         self.config: Config = configs.load(self.folders)
         try:
-            key = DeviceKey.load(self.folders.key)
+            self.key = key = DeviceKey.load(self.folders.key)
         except KeyFileError as problem:
             raise PlacementError(f"The gateway cannot record without its key: {problem}") from problem
+        self.key = key
         self.standing = Standing(self.folders.order, self.config.roots, self.config.label)
         try:
             self.journal = Journal(self.folders.journal, key, self.config.device, clock, boot_identity())

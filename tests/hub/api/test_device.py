@@ -158,6 +158,34 @@ def test_a_device_fetches_its_order_and_its_successor(client, hub, device, held,
     assert ask(device.key).json()["status"] == "discharged"
 
 
+def test_a_device_hears_what_was_decided_on_its_matches_and_nobody_elses(
+    client, hub, device, another_device, person, clock
+) -> None:
+    from tocsin.hub import alerts
+    from tocsin.hub.store.schema import Alert
+    from tocsin.placement import wire
+
+    path = "/api/v1/device/verdicts?after=0"
+    match = {"list": "NCII", "entry": "e1", "by": "pdq", "distance": 4, "scheme": "", "category": ""}
+    device.find(category="known-media-match", matches=[match])
+    officer = person()
+    with hub.store.session() as session:
+        alert = session.scalars(select(Alert)).one()
+        alerts.close(session, hub, alert, officer, clock.now(), verdict="true-concern", note_text="Seen.")
+    clock.forward(6)
+    asked = client.get(path, headers=wire.signed_headers(device.key, device.id, path))
+    [said] = asked.json()["verdicts"]
+    assert (said["verdict"], said["matches"][0]["entry"]) == ("true", "e1")
+    other = another_device()
+    assert client.get(path, headers=wire.signed_headers(other.key, other.id, path)).json()["verdicts"] == []
+    refused(client.get(path), 400, "malformed")
+    refused(client.get(path, headers=wire.signed_headers(other.key, device.id, path)), 403, "bad-signature")
+    further = "/api/v1/device/verdicts?after=1"
+    refused(client.get(further, headers=wire.signed_headers(device.key, device.id, path)), 403, "bad-signature")
+    for bad in ("-1", "x", str(2**53)):
+        assert client.get(f"/api/v1/device/verdicts?after={bad}").status_code == 422
+
+
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 anything = st.recursive(
     leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=8), inner), max_leaves=8

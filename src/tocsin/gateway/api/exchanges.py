@@ -55,6 +55,7 @@ class Change(BaseModel):
     model_config = ConfigDict(extra="forbid")
     enabled: bool | None = None
     interval_s: int | None = None
+    hub_feedback: bool | None = None
 
 
 class Said(BaseModel):
@@ -142,7 +143,9 @@ def show(request: Request, name: str, _: Curator) -> dict[str, Any]:
 
 @router.put("/c/exchange/{name}")
 def change(request: Request, name: str, body: Annotated[Change, Body()], caller: Curator) -> dict[str, Any]:
-    """Pause or resume an exchange, or change how often it is read."""
+    """Pause or resume an exchange, change how often it is read, or whether it hears what is decided at the hub."""
+    if body.hub_feedback is not None:
+        desk_of(request).exchanges.feedback(name, body.hub_feedback)
     row = desk_of(request).exchanges.change(name, enabled=body.enabled, interval_s=body.interval_s)
     of(request).audit.write(caller, EXCHANGE, name, what="changed", **body.model_dump(exclude_none=True))
     return _config(row)

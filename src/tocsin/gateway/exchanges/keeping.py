@@ -21,7 +21,7 @@ from tocsin.gateway.banks_tables import Bank
 from tocsin.gateway.exchanges.apis import APIS, Api, Setting, api_named, checked
 from tocsin.gateway.exchanges.running import Outcome, Progress, Run
 from tocsin.gateway.exchanges.secret import GatewaySecret
-from tocsin.gateway.exchanges.tables import ApiCredential, Exchange, Verdict
+from tocsin.gateway.exchanges.tables import ApiCredential, Exchange, FeedbackSwitch, Verdict
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.settings import Settings
 from tocsin.gateway.store import Store
@@ -33,6 +33,8 @@ NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,199}", re.ASCII)
 SHORTEST_S: Final = 10
 LONGEST_S: Final = 7 * 86_400
 _MOST_CREDENTIALS = 65_536
+_HUB_NAME: Final = 64
+"""Letters of a list's name that the hub keeps."""
 
 
 class Exchanges:
@@ -129,10 +131,32 @@ class Exchanges:
         with self._store.session() as session:
             _found(session, name).allow_shrink = True
 
+    def feedback(self, name: str, on: bool) -> None:
+        """Tell the exchange, or no longer, what people decide at the hub from now on. Raises Refused (404, 403)."""
+        with self._store.session() as session:
+            row = _found(session, name)
+            if on and not APIS[row.api].hears:
+                raise Refused(403, f"An exchange of the kind {row.api} takes no verdicts.")
+            held = session.get(FeedbackSwitch, name)
+            if on and held is None:
+                session.add(FeedbackSwitch(exchange=name, since=self._settings.clock.now()))
+            elif not on and held is not None:
+                session.delete(held)
+
+    def told(self) -> dict[str, tuple[str, datetime]]:
+        """Return the exchanges that are told the hub's decisions, by their list's name as the hub has it, since when."""
+        chosen = select(Bank.name, FeedbackSwitch.exchange, FeedbackSwitch.since).join(
+            Bank, Bank.exchange == FeedbackSwitch.exchange
+        )
+        with self._store.reading() as session:
+            return {bank[:_HUB_NAME]: (name, since) for bank, name, since in session.execute(chosen)}
+
     def remove(self, name: str) -> None:
         """Forget an exchange and where it was; its bank stays until it is removed itself. Raises Refused (404)."""
         with self._store.session() as session:
             session.delete(_found(session, name))
+            if (switch := session.get(FeedbackSwitch, name)) is not None:
+                session.delete(switch)
             bank = session.scalars(select(Bank).where(Bank.exchange == name)).one_or_none()
             if bank is not None:
                 bank.exchange = ""
@@ -227,6 +251,7 @@ class Exchanges:
             row = _found(session, name)
             waiting = session.scalars(select(Verdict.id).where(Verdict.exchange == name, Verdict.state == "waiting"))
             verdicts = len(list(waiting))
+            feedback = session.get(FeedbackSwitch, name) is not None
         late = self._settings.clock.now() - (row.completed_at or row.due_at) > timedelta(seconds=3 * row.interval_s)
         return {
             "checkpoint_ts": _seconds(row.checkpoint_at),
@@ -239,6 +264,7 @@ class Exchanges:
             "failures": row.failures,
             "last_fetch": row.counts,
             "verdicts_waiting": verdicts,
+            "hub_feedback": feedback,
         }
 
     def _entries(self, name: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
+from tocsin.gateway.exchanges.hearing import Hearing
 from tocsin.gateway.exchanges.keeping import Exchanges
 from tocsin.gateway.exchanges.pushes import Pushes
 from tocsin.gateway.exchanges.tables import Exchange
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 1.0
 KEEP_UP_S: Final = 5.0
+HEAR_S: Final = 30.0
+"""Seconds between two questions to the hub about decisions."""
+
 AT_ONCE: Final = 2
 """Exchanges that are read at the same time; the others wait."""
 
@@ -43,6 +47,7 @@ class Schedule:
     ) -> None:
         self._besides, self._pushes = besides, pushes
         self._exchanges, self._verdicts, self._store, self._clock = exchanges, verdicts, store, clock
+        self._hear: Callable[[], None] = lambda: None
         self._stop = threading.Event()
         self._busy: set[str] = set()
         self._lock = threading.Lock()
@@ -53,11 +58,22 @@ class Schedule:
         with self._store.session() as session:
             for row in session.scalars(select(Exchange).where(Exchange.running_since.is_not(None))):
                 row.running_since, row.due_at = None, self._clock.now()
-        loops = [self._loop] * AT_ONCE + [self._keep_up]
+        loops = [self._loop] * AT_ONCE + [self._keep_up, self._listen]
         for number, loop in enumerate(loops):
             thread = threading.Thread(target=loop, name=f"gateway-exchange-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
+
+    def listen(self, hear: Callable[[], None]) -> None:
+        """Also hear, now and then, what people decided at the hub. Call it before :meth:`start`."""
+        self._hear = hear
+
+    def _listen(self) -> None:
+        while not self._stop.wait(HEAR_S):
+            try:
+                self._hear()
+            except Exception:
+                _log.exception("The hub's decisions could not be heard")
 
     def close(self) -> None:
         """Stop after the page that is being read."""
@@ -133,6 +149,9 @@ async def exchanging(gateway: "Gateway") -> AsyncIterator[None]:
     if desk is None:
         yield
         return
+    enrolment = gateway.road.enrolment
+    if enrolment is not None:
+        desk.schedule.listen(Hearing(desk, gateway.store, gateway.clock, enrolment.config, enrolment.key).hear)
     desk.schedule.start()
     try:
         yield

@@ -5,16 +5,18 @@ from asyncio import wrap_future
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.orm import Session
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tocsin.evidence.journal import JournalError, canonical
 from tocsin.evidence.keys import verify_signature
 from tocsin.hub import enrolment, wire
 from tocsin.hub.bodies import MAX_EVIDENCE
+from tocsin.hub.device_verdicts import verdicts_for
 from tocsin.hub.hub import Hub, of_request
 from tocsin.hub.ingest import MAX_ENTRIES
 from tocsin.hub.refusals import Refused
@@ -26,6 +28,7 @@ router = APIRouter(prefix="/api/v1", tags=["devices' own"])
 
 TheHub = Annotated[Hub, Depends(of_request)]
 _ORDER_PATH: Final = "/api/v1/device/order"
+_VERDICTS_PATH: Final = "/api/v1/device/verdicts"
 
 
 class Enrol(BaseModel):
@@ -143,15 +146,29 @@ def _store_evidence(hub: Hub, digest: str, data: bytes) -> None:
 @router.get("/device/order")
 def device_order(request: Request, hub: TheHub) -> dict[str, Any]:
     """Return the order a device is enrolled under, whether it is in force, and its successor."""
+    with hub.store.reading() as session:
+        device = _asking(request, session, _ORDER_PATH)
+        return enrolment.order_for(session, device, hub.clock.now())
+
+
+@router.get("/device/verdicts")
+def device_verdicts(request: Request, hub: TheHub, after: Annotated[int, Query(ge=0, lt=2**53)] = 0) -> dict[str, Any]:
+    """Return what people decided on matches that this device reported, past a number."""
+    with hub.store.reading() as session:
+        device = _asking(request, session, f"{_VERDICTS_PATH}?after={after}")
+        return verdicts_for(session, device, after, hub.clock.now())
+
+
+def _asking(request: Request, session: Session, path: str) -> Device:
+    """Return the device that signed the question for ``path``. Raises Refused."""
     name = request.headers.get("x-tocsin-device", "")
     nonce = request.headers.get("x-tocsin-nonce", "")
     if not 16 <= len(nonce) <= 64 or not nonce.isascii():
         raise Refused(400, "malformed", "The header X-Tocsin-Nonce holds 16 to 64 characters.")
-    with hub.store.reading() as session:
-        device = session.get(Device, name) if 0 < len(name) <= 32 and name.isalnum() else None
-        signed = canonical({"device": name, "path": _ORDER_PATH, "nonce": nonce})
-        if device is None or device.status == "removed":
-            raise Refused(403, "unknown-device", "This device is not enrolled here, or was removed from this hub.")
-        if not verify_signature(device.public_key, request.headers.get("x-tocsin-signature", ""), signed):
-            raise Refused(403, "bad-signature", "The request is not signed by the device it names.")
-        return enrolment.order_for(session, device, hub.clock.now())
+    device = session.get(Device, name) if 0 < len(name) <= 32 and name.isalnum() else None
+    signed = canonical({"device": name, "path": path, "nonce": nonce})
+    if device is None or device.status == "removed":
+        raise Refused(403, "unknown-device", "This device is not enrolled here, or was removed from this hub.")
+    if not verify_signature(device.public_key, request.headers.get("x-tocsin-signature", ""), signed):
+        raise Refused(403, "bad-signature", "The request is not signed by the device it names.")
+    return device

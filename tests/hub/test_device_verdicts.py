@@ -1,0 +1,71 @@
+"""What a device hears of decisions on its matches."""
+
+from sqlalchemy import select
+
+from tocsin.hub import alerts
+from tocsin.hub.device_verdicts import verdicts_for
+from tocsin.hub.store.schema import Alert, Device
+
+
+def match(entry, **more):
+    return {"list": "NCII", "entry": entry, "by": "pdq", "distance": 0, "scheme": "", "category": ""} | more
+
+
+def decide(hub, person, clock, verdict):
+    with hub.store.session() as session:
+        alert = session.scalars(select(Alert).where(Alert.status != "closed")).one()
+        alerts.close(session, hub, alert, person, clock.now(), verdict=verdict, note_text="Looked at.")
+        return alert.number
+
+
+def heard(hub, device, clock, after=0):
+    with hub.store.reading() as session:
+        return verdicts_for(session, session.get(Device, device.id), after, clock.now())
+
+
+def test_a_decision_is_heard_once_it_is_settled_and_once_only(hub, device, person, clock):
+    device.find(category="known-media-match", matches=[match("e1")])
+    number = decide(hub, person(), clock, "true-concern")
+    assert heard(hub, device, clock)["verdicts"] == []
+    clock.forward(6)
+    first = heard(hub, device, clock)
+    [said] = first["verdicts"]
+    assert (said["alert"], said["verdict"], said["contents"]) == (number, "true", 1)
+    assert said["matches"] == [{"list": "NCII", "entry": "e1", "by": "pdq", "distance": 0}]
+    again = heard(hub, device, clock, first["next"])
+    assert again == {"verdicts": [], "next": first["next"], "more": False}
+
+
+def test_false_is_heard_and_cannot_tell_is_not(hub, device, person, clock):
+    someone = person()
+    for entry, verdict in (("e1", "benign"), ("e2", "cannot-tell")):
+        device.find(category="known-media-match", matches=[match(entry)])
+        decide(hub, someone, clock, verdict)
+        clock.forward(3600)
+    assert [said["verdict"] for said in heard(hub, device, clock)["verdicts"]] == ["false"]
+
+
+def test_a_decision_that_was_taken_back_is_not_heard(hub, device, person, clock):
+    someone = person()
+    device.find(category="known-media-match", matches=[match("e1")])
+    decide(hub, someone, clock, "true-concern")
+    clock.forward(1)
+    with hub.store.session() as session:
+        alert = session.scalars(select(Alert)).one()
+        alerts.reopen(session, hub, alert, someone, clock.now(), "A second look.")
+    clock.forward(6)
+    assert heard(hub, device, clock)["verdicts"] == []
+    decide(hub, someone, clock, "benign")
+    clock.forward(6)
+    assert [said["verdict"] for said in heard(hub, device, clock)["verdicts"]] == ["false"]
+
+
+def test_several_contents_in_one_alert_are_counted_and_other_alerts_left_out(hub, device, person, clock):
+    someone = person()
+    device.find(category="known-media-match", matches=[match("e1")])
+    device.find(category="known-media-match", matches=[match("e2")])
+    decide(hub, someone, clock, "true-concern")
+    device.find()
+    decide(hub, someone, clock, "true-concern")
+    clock.forward(6)
+    assert [said["contents"] for said in heard(hub, device, clock)["verdicts"]] == [2]
