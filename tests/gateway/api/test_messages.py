@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
+from tocsin.gateway.access import new_key
 from tocsin.gateway.app import create_app
 from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.settings import Settings
@@ -19,7 +20,7 @@ TALK = (
 @pytest.fixture
 def client(tmp_path, clock):
     gateway = Gateway.open(Settings(data=tmp_path / "gateway", clock=clock))
-    with TestClient(create_app(gateway), raise_server_exceptions=False) as client:
+    with TestClient(create_app(gateway), "http://localhost", raise_server_exceptions=False) as client:
         client.gateway = gateway
         yield client
 
@@ -146,7 +147,7 @@ def test_a_key_for_lookups_reads_no_messages(client, body):
 def test_a_thread_is_told_of_and_forgotten_at_once_whatever_its_name(client, body):
     for name in ("t-1", "room/7?x=#", "ünï code"):
         client.post("/v1/messages", json=body(thread=name))
-        path = client.build_request("GET", "http://testserver/v1/messages/").url.copy_with(
+        path = client.build_request("GET", "http://localhost/v1/messages/").url.copy_with(
             raw_path=b"/v1/messages/" + _quoted(name)
         )
         assert client.get(path).json()["messages_held"] == 4
@@ -209,3 +210,16 @@ def test_what_is_no_json_is_refused(client, content):
     answer = client.post("/v1/messages", content=content, headers={"content-type": "application/json"})
     assert 400 <= answer.status_code < 500
     assert answer.json()["message"]
+
+
+def test_a_key_neither_sees_nor_ends_the_conversations_of_another(client, body):
+    gateway = client.app.state.gateway
+    keys = [new_key(gateway.store, gateway.clock, name, ["messages"]) for name in ("one", "other")]
+    gateway.access._keys.refresh()
+    one, other = ({"X-API-Key": key} for key in keys)
+    assert client.post("/v1/messages", json=body(), headers=one).json()["state"] == "new"
+    assert client.get("/v1/messages/t-1", headers=other).status_code == 404
+    assert client.delete("/v1/messages/t-1", headers=other).json()["forgotten"] is False
+    answer = client.post("/v1/messages", json=body(), headers=other).json()
+    assert (answer["state"], answer["repeated"]) == ("new", [])
+    assert client.get("/v1/messages/t-1", headers=one).status_code == 200

@@ -50,6 +50,11 @@ def reference(name: str) -> str:
     return sha256(name.encode()).hexdigest()[:32]
 
 
+def _held_as(caller: Caller, thread: str) -> str:
+    """Return the name a conversation is held under: each key has its own, so that none reads or ends another's."""
+    return f"{caller.name}\n{thread}"
+
+
 class ParticipantIn(BaseModel):
     """Somebody in the conversation, as the service knows them; never a name."""
 
@@ -90,7 +95,7 @@ def take(body: MessagesIn, caller: Calling, gateway: Annotated[Gateway, Depends(
         if one.at > now + _AHEAD:
             raise Refused(422, f"The message {one.id} is from the future ({utc_text(one.at)}); check its clock.")
     taken = gateway.threads.take(
-        body.thread,
+        _held_as(caller, body.thread),
         [Participant(one.id, one.role, one.age_band) for one in body.participants],
         [Said(one.id, one.author, one.at, one.text) for one in body.messages],
         body.retention_minutes,
@@ -105,7 +110,7 @@ def take(body: MessagesIn, caller: Calling, gateway: Annotated[Gateway, Depends(
 @router.get("/v1/messages/{thread:path}", responses={401: {}, 403: {}, 404: {}, 429: {}})
 def held(thread: str, caller: Calling, gateway: Annotated[Gateway, Depends(of_request)]) -> dict[str, Any]:
     """Say what is held of a conversation, without a word of it."""
-    state = gateway.threads.state(thread)
+    state = gateway.threads.state(_held_as(caller, thread))
     gateway.audit.write(caller, MESSAGES, reference(thread), act="state", held=state is not None)
     if state is None:
         raise Refused(404, "Nothing is held of this conversation.")
@@ -116,7 +121,7 @@ def held(thread: str, caller: Calling, gateway: Annotated[Gateway, Depends(of_re
 @router.delete("/v1/messages/{thread:path}", responses={401: {}, 403: {}, 429: {}})
 def forget(thread: str, caller: Calling, gateway: Annotated[Gateway, Depends(of_request)]) -> dict[str, Any]:
     """Forget a conversation at once. What was sealed as evidence before is not undone by it."""
-    forgotten = gateway.threads.forget(thread)
+    forgotten = gateway.threads.forget(_held_as(caller, thread))
     gateway.audit.write(caller, MESSAGES, reference(thread), act="forget", held=forgotten)
     return {"thread": thread, "forgotten": forgotten}
 
