@@ -1,6 +1,7 @@
 """Webhooks: signed, the same each time, tried again, and given up after a day."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import threading
@@ -164,3 +165,25 @@ def test_an_address_that_is_none_is_refused(webhooks: Webhooks) -> None:
 def test_pauses_grow_to_an_hour() -> None:
     assert pause(1) < 10
     assert 3000 < pause(30) <= 3700
+
+
+def test_of_an_answer_without_end_only_the_status_is_read(
+    webhooks: Webhooks, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.rfile.read(int(handler.headers["content-length"]))
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(bytes(1 << 16))
+        ended.set()
+
+    monkeypatch.setattr(platform.server.RequestHandlerClass, "do_POST", endless)
+    webhooks.add(platform.url)
+    webhooks.send("stream.ring", {})
+    once(webhooks)
+    assert webhooks.all()[0]["delivered"] == 1
+    assert ended.wait(10)

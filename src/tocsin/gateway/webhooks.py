@@ -41,6 +41,7 @@ MOST_WEBHOOKS: Final = 100
 MOST_WAITING: Final = 100_000
 _AT_ONCE: Final = 16
 _POLL_S: Final = 5.0
+_WHOLE_S: Final = 30.0
 _TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
 _wait = wait_exponential_jitter(multiplier=2, max=3600, jitter=2)
 
@@ -188,16 +189,21 @@ class Webhooks:
             host = f"[{address}]" if ":" in address else address
             port = target.port or (443 if target.scheme == "https" else 80)
             path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-            async with httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT) as client:
-                answer = await client.post(
+            async with (
+                asyncio.timeout(_WHOLE_S),
+                httpx.AsyncClient(trust_env=False, timeout=_TIMEOUT) as client,
+                client.stream(  # only the status is read: an answer may be without end
+                    "POST",
                     f"{target.scheme}://{host}:{port}{path}",
                     content=body,
                     headers=headers | {"Host": target.netloc.rpartition("@")[2]},
                     extensions={"sni_hostname": target.hostname},
-                )
+                ) as answer,
+            ):
+                pass
         except Refused as error:
             return str(error)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             return f"The webhook could not be reached ({type(error).__name__})."
         return "" if answer.is_success else f"The webhook answered {answer.status_code}."
 
