@@ -124,3 +124,31 @@ def test_a_name_is_used_once_and_only_a_known_one_is_revoked(store, clock):
         new_key(store, clock, "coop", ["lookup"])
     with pytest.raises(ApiKeyError):
         revoke_key(store, clock, "other")
+
+
+def test_many_questions_in_one_call_are_owed_to_the_rate(store, pace, clock):
+    key = new_key(store, clock, "slow", ["lookup"], rate=100)
+    access = Access(store, pace, open_without_keys=True)
+    access.charge(access.admit(call(bearer(key)), "lookup"), 999)
+    with pytest.raises(Refused) as caught:
+        access.admit(call(bearer(key)), "lookup")
+    assert 5 <= int(caught.value.headers["Retry-After"]) <= 11
+
+
+def test_what_is_owed_has_a_bound(store, pace, clock):
+    key = new_key(store, clock, "slow", ["lookup"], rate=0.001)
+    access = Access(store, pace, open_without_keys=True)
+    access.charge(access.admit(call(bearer(key)), "lookup"), 999)
+    with pytest.raises(Refused) as caught:
+        access.admit(call(bearer(key)), "lookup")
+    assert 0 < int(caught.value.headers["Retry-After"]) <= 3600
+
+
+def test_who_is_not_let_in_is_told_of(store, pace, clock):
+    seen = []
+    key = new_key(store, clock, "coop", ["lookup"])
+    access = Access(store, pace, open_without_keys=True, refused=lambda *told: seen.append(told[:2]))
+    for scope, needed in ((call(), "lookup"), (call(bearer("tg_1_x")), "lookup"), (call(bearer(key)), "raw")):
+        with pytest.raises(Refused):
+            access.admit(scope, needed)
+    assert seen == [("", 401), ("", 401), ("coop", 403)]

@@ -1,4 +1,5 @@
 from tocsin.evidence.call_log import verify_log
+from tocsin.gateway.access import new_key
 
 
 def test_every_call_and_change_is_logged_without_the_hash_that_was_asked(serving, jpeg, code):
@@ -30,3 +31,28 @@ def test_the_key_that_signs_stays_the_same(serving):
         origins.add(api.gateway.audit.log._signer.verifier.vkey)
         serving.stop(api)
     assert len(origins) == 1
+
+
+def test_calls_that_only_read_and_calls_that_are_not_let_in_are_logged_too(serving):
+    api = serving()
+    api.get("/c/banks")
+    api.get("/m/index/status")
+    new_key(api.gateway.store, api.gateway.clock, "one", ["lookup"])
+    api.gateway.access._keys.refresh()
+    for _ in range(200):
+        assert api.get("/v1/messages/somebodys-thread", headers={"X-API-Key": "wrong"}).status_code == 401
+    log = (api.gateway.settings.audit / "core" / "000001.jsonl").read_text()
+    assert '["open","read","/c/banks"]' in log
+    assert '["open","read","/m/index/status"]' in log
+    assert '["nobody known","refused","/v1/messages"]' in log
+    assert "somebodys-thread" not in log
+    assert log.count("nobody known") < 150, "a flood must not fill the disk"
+
+
+def test_a_batch_counts_as_many_calls_as_it_asks_questions(serving):
+    api = serving()
+    key = new_key(api.gateway.store, api.gateway.clock, "slow", ["lookup"], rate=10)
+    api.gateway.access._keys.refresh()
+    asked = {"queries": [{"signal_type": "pdq", "signal": "0" * 64}] * 100}
+    assert api.post("/m/lookup/batch", json=asked, headers={"X-API-Key": key}).status_code == 200
+    assert api.post("/m/lookup/batch", json=asked, headers={"X-API-Key": key}).status_code == 429

@@ -26,7 +26,9 @@ from tocsin.gateway.refusals import Refused
 from tocsin.gateway.store import Following, Store
 from tocsin.model import Clock
 
-SCOPES: Final = ("lookup", "raw", "curate", "messages", "payments", "streams", "exchange", "webhooks", "admin")
+SCOPES: Final = (
+    "lookup", "raw", "curate", "messages", "payments", "streams", "exchange", "webhooks", "reports", "admin",
+)  # fmt: skip
 """What a key may be good for. ``raw`` is asking without the banks' enabled ratios, and seeing listed hashes."""
 
 KEY_OF_PATH: Final = "tocsin.key"
@@ -35,12 +37,17 @@ KEY_OF_PATH: Final = "tocsin.key"
 BURST_S: Final = 1.0
 """Seconds' worth of calls that a key may make at once."""
 
+MOST_OWED_S: Final = 600.0
+"""Longest that a key waits for what many questions in one call owe its rate."""
+
 MOST_KEYS: Final = 4096
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEY = re.compile(r"tg_([0-9a-f]{1,8})_[A-Za-z0-9_-]{43}")
 _SLOT = struct.Struct("<d")
 
 Scope = MutableMapping[str, Any]
+Telling = Callable[[str, int, Scope], None]
+"""Told of a refusal: the key's name or nothing, the status, the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +79,11 @@ class Access:
     ``open_without_keys``: whoever calls may do everything as long as no key was ever made.
     """
 
-    def __init__(self, store: Store, pace: "Pace", *, open_without_keys: bool) -> None:
+    def __init__(self, store: Store, pace: "Pace", *, open_without_keys: bool, refused: Telling | None = None) -> None:
         self._keys = Following(store, _load)
         self._pace = pace
         self._open = open_without_keys
+        self._refused = refused or (lambda *_: None)
 
     @property
     def is_open(self) -> bool:
@@ -84,20 +92,32 @@ class Access:
 
     def admit(self, scope: Scope, needed: str) -> Caller:
         """Return who calls. Raises Refused: 401 without a good key, 403 without the scope, 429 past the rate."""
-        given = _given(scope)
-        caller = self._caller(given)
-        if caller is None:
-            if given:
-                raise Refused(401, "The key is not known here, or was revoked.", _CHALLENGE)
-            raise Refused(401, "A key is needed: send it as Authorization: Bearer KEY or X-API-Key: KEY.", _CHALLENGE)
+        caller = self.know(scope)
         if not caller.may(needed):
+            self._refused(caller.name, 403, scope)
             raise Refused(403, f"The key {caller.name} is not good for {needed}.")
         wait = self._pace.take(caller.key, caller.rate)
         if wait:
+            self._refused(caller.name, 429, scope)
             raise Refused(
                 429, f"The key {caller.name} is at its rate; wait {wait:.2f} s.", {"Retry-After": str(int(wait) + 1)}
             )
         return caller
+
+    def know(self, scope: Scope) -> Caller:
+        """Return who calls, whatever for; no call is counted. Raises Refused: 401 without a good key."""
+        given = _given(scope)
+        caller = self._caller(given)
+        if caller is not None:
+            return caller
+        self._refused("", 401, scope)
+        if given:
+            raise Refused(401, "The key is not known here, or was revoked.", _CHALLENGE)
+        raise Refused(401, "A key is needed: send it as Authorization: Bearer KEY or X-API-Key: KEY.", _CHALLENGE)
+
+    def charge(self, caller: Caller, calls: int) -> None:
+        """Count calls more of a caller who was let in with one: what many questions in one call owe the rate."""
+        self._pace.owe(caller.key, caller.rate, calls)
 
     def _caller(self, given: str) -> Caller | None:
         keys = self._keys.value
@@ -129,7 +149,7 @@ class Pace:
         now = time.monotonic()
         at = key * _SLOT.size
         due = float(_SLOT.unpack_from(self._memory, at)[0])
-        if not now - 3600 < due < now + 3600:  # of an earlier run of this machine
+        if not now - 3600 < due <= now + 3600:  # of an earlier run of this machine
             due = now
         due = max(now, due)
         ahead = due + 1 / rate - now
@@ -137,6 +157,15 @@ class Pace:
             return max(0.001, ahead - max(BURST_S, 1 / rate))
         _SLOT.pack_into(self._memory, at, due + 1 / rate)
         return 0.0
+
+    def owe(self, key: int, rate: float, calls: int) -> None:
+        """Count calls that go on in any case; the key's next one waits until its rate has made up for them."""
+        if rate <= 0 or not 0 <= key < MOST_KEYS:
+            return
+        now = time.monotonic()
+        due = float(_SLOT.unpack_from(self._memory, key * _SLOT.size)[0])
+        due = due if now < due < now + MOST_OWED_S else now
+        _SLOT.pack_into(self._memory, key * _SLOT.size, min(due + calls / rate, now + MOST_OWED_S))
 
     def close(self) -> None:
         """Let go of the memory."""
@@ -149,6 +178,22 @@ def allow(needed: str) -> Callable[[Request], Awaitable[Caller]]:
 
     async def admitted(request: Request) -> Caller:
         caller: Caller = request.app.state.gateway.access.admit(request.scope, needed)
+        return caller
+
+    return admitted
+
+
+def reading(needed: str) -> Callable[[Request], Awaitable[Caller]]:
+    """Return a dependency as of ``allow`` for a call that only reads: it is logged, by its path, before it is answered.
+
+    Not for paths that name a person's conversation or account.
+    """
+    assert needed in SCOPES, needed
+
+    async def admitted(request: Request) -> Caller:
+        gateway = request.app.state.gateway
+        caller: Caller = gateway.access.admit(request.scope, needed)
+        gateway.audit.write(caller, "read", request.url.path)
         return caller
 
     return admitted

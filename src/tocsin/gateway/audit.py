@@ -3,6 +3,8 @@
 Each process keeps a log of its own in ``audit/``, signed with the gateway's key; ``tocsin audit verify`` checks them.
 """
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +23,11 @@ CONTENT: Final = "content"
 SIGNAL_TYPE: Final = "signal-type"
 READ: Final = "read"
 
+REFUSED: Final = "refused"
+
 _MOST_NAMED: Final = 20
+_MOST_REFUSALS: Final = 20
+"""Refusals a second that are written; those beyond are counted in the next that is."""
 
 
 class Audit:
@@ -31,6 +37,7 @@ class Audit:
         key = load_key(settings.keys / "audit.key")
         signer = Signer(f"tocsin.gateway/{key.public_bytes.hex()[:12]}/{name}", key)
         self.log = CallLog(settings.audit / name, signer, settings.clock.now)
+        self._second, self._refusals, self._unwritten = 0, 0, 0
 
     def write(self, caller: Caller | str, action: str, object_: str = "", **detail: Any) -> None:
         """Log a call: who, what, of what; ``detail`` are plain values."""
@@ -40,6 +47,22 @@ class Audit:
         """Log a lookup: the kind of signal, and which entries of which banks were told."""
         told = {bank: ids[:_MOST_NAMED] for bank, ids in list(found.items())[:_MOST_NAMED]} if found else {}
         self.log.write(caller.name, action, of, {"matches": told})
+
+    def refused(self, name: str, status: int, scope: Mapping[str, Any]) -> None:
+        """Log a call that was not let in: by whose key, the status, and where to, without what a path may name.
+
+        A flood of them cannot fill the disk: at most 20 a second are written, the others counted.
+        """
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._refusals = second, 0
+        self._refusals += 1
+        if self._refusals > _MOST_REFUSALS:
+            self._unwritten += 1
+            return
+        where = "/".join(str(scope.get("path", "")).split("/")[:3])
+        self.log.write(name or "nobody known", REFUSED, where[:100], {"status": status, "others": self._unwritten})
+        self._unwritten = 0
 
     def close(self) -> None:
         """Sign the last state."""

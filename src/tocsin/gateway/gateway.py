@@ -80,13 +80,14 @@ class Gateway:
         pace = Pace(settings.data / "pace")
         catalogue = Catalogue(settings, store)
         road = Road(settings.clock, _enrolment(settings) if core else None)
+        audit = Audit(settings, name)
         webhooks = Webhooks(store, settings.clock, allow_private=settings.allow_private)
         return Gateway(
             settings=settings,
             store=store,
             pace=pace,
-            access=Access(store, pace, open_without_keys=settings.loopback),
-            audit=Audit(settings, name),
+            access=Access(store, pace, open_without_keys=settings.loopback, refused=audit.refused),
+            audit=audit,
             catalogue=catalogue,
             writer=Banks(settings, store, catalogue) if core else None,
             fetcher=Fetcher(

@@ -6,13 +6,14 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from tocsin.gateway import audit
-from tocsin.gateway.access import Caller, allow
+from tocsin.gateway.access import Caller, allow, reading
 from tocsin.gateway.catalogue import BankTerms
 from tocsin.gateway.gateway import Gateway, of
 
 router = APIRouter(tags=["curation"])
 
 Curator = Annotated[Caller, Depends(allow("curate"))]
+Reader = Annotated[Caller, Depends(reading("curate"))]
 
 
 class _Terms(BaseModel):
@@ -56,7 +57,7 @@ class BankChange(_Terms):
 
 
 @router.get("/c/banks")
-def list_banks(request: Request, _: Curator) -> list[dict[str, Any]]:
+def list_banks(request: Request, _: Reader) -> list[dict[str, Any]]:
     """Return every bank."""
     gateway = of(request)
     return [told_of(gateway, terms) for terms in gateway.catalogue.terms]
@@ -74,7 +75,7 @@ def create_bank(request: Request, caller: Curator, given: NewBank) -> dict[str, 
 
 
 @router.get("/c/bank/{name}")
-def get_bank(request: Request, _: Curator, name: str) -> dict[str, Any]:
+def get_bank(request: Request, _: Reader, name: str) -> dict[str, Any]:
     """Return a bank."""
     gateway = of(request)
     return told_of(gateway, gateway.catalogue.named(name))

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from tocsin.gateway import audit
 from tocsin.gateway.access import Caller, allow
 from tocsin.gateway.answering import flag, names
-from tocsin.gateway.api.banks import Curator, told_of
+from tocsin.gateway.api.banks import Curator, Reader, told_of
 from tocsin.gateway.api.described import MULTIPART, described, query
 from tocsin.gateway.banks import NewContent
 from tocsin.gateway.banks_tables import Content as Row
@@ -97,7 +97,7 @@ async def add_signal(
 @router.get("/c/bank/{name}/contents")
 def list_contents(
     request: Request,
-    _: Curator,
+    _: Reader,
     name: str,
     after: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
@@ -125,8 +125,7 @@ def get_content(
     if signals and not caller.may("raw"):
         raise Refused(403, f"The key {caller.name} is not good for raw, which seeing listed hashes needs.")
     metadata = "include_metadata" not in request.query_params or flag(request, "include_metadata")
-    if signals:
-        gateway.audit.write(caller, audit.READ, f"{name}/{number}")
+    gateway.audit.write(caller, audit.READ, f"{name}/{number}", signals=signals)
     return _shown(gateway, name, number, signals=signals, metadata=metadata)
 
 

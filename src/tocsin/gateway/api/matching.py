@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tocsin.gateway import audit
-from tocsin.gateway.access import Caller, allow
+from tocsin.gateway.access import Caller, allow, reading
 from tocsin.gateway.answering import NOT_COMPARABLE, answered, comparing, flag, names, whole
 from tocsin.gateway.api.described import MULTIPART, described, query
 from tocsin.gateway.contents import Content, by_upload, by_url, hashed, types_of
@@ -177,6 +177,7 @@ async def batch(
                 results[number] = {"not_comparable": {"reason": "empty", "sentence": "There is no hash to compare."}}
         except Refused as refused:
             results[number] = {"error": str(refused)}
+    gateway.access.charge(caller, max(0, len(queries) - 1))
     found = await run_in_threadpool(_ask, gateway, [prints for *_, prints in asked], question)
     for (number, kind, signal, prints), each in zip(asked, found, strict=True):
         each.hits = [hit for hit in each.hits if is_of(hit.match, kind)]
@@ -188,7 +189,7 @@ async def batch(
 
 @router.get("/m/index/status")
 async def index_status(
-    request: Request, _: Annotated[Caller, Depends(allow("lookup"))], signal_type: str | None = None
+    request: Request, _: Annotated[Caller, Depends(reading("lookup"))], signal_type: str | None = None
 ) -> dict[str, dict[str, Any]]:
     """Return, for each signal type, whether there is an index, when its lists last changed, and its size."""
     gateway = of(request)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Request
 from starlette.responses import Response
 
 from tocsin.gateway import audit
-from tocsin.gateway.api.banks import Curator
+from tocsin.gateway.api.banks import Curator, Reader
 from tocsin.gateway.banks_tables import SignalTypeRow
 from tocsin.gateway.gateway import of
 from tocsin.gateway.refusals import Refused
@@ -16,13 +16,13 @@ router = APIRouter(tags=["curation"])
 
 
 @router.get("/c/signal_type")
-def list_types(request: Request, _: Curator) -> list[dict[str, Any]]:
+def list_types(request: Request, _: Reader) -> list[dict[str, Any]]:
     """Return the signal types and how far each is enabled."""
     return [{"name": name, "enabled_ratio": ratio} for name, ratio in of(request).catalogue.types().items()]
 
 
 @router.get("/c/signal_type/index")
-def index(request: Request, _: Curator, signal_type: str | None = None) -> dict[str, dict[str, Any]]:
+def index(request: Request, _: Reader, signal_type: str | None = None) -> dict[str, dict[str, Any]]:
     """Return, for each signal type, how much the lists hold and how much of that is searched: always all of it."""
     gateway = of(request)
     if signal_type is not None:
@@ -65,6 +65,6 @@ def change_type(
 
 
 @router.get("/c/content_type")
-def list_content_types(_: Curator) -> list[dict[str, Any]]:
+def list_content_types(_: Reader) -> list[dict[str, Any]]:
     """Return the content types."""
     return [{"name": name, "enabled": True} for name in CONTENT_TYPES]

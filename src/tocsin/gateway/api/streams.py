@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from tocsin.gateway.access import Caller, allow
+from tocsin.gateway.access import Caller, allow, reading
 from tocsin.gateway.api.messages import OpaqueId, Text
 from tocsin.gateway.gateway import Gateway, of_request
 from tocsin.gateway.streams.watch import Terms
@@ -69,7 +69,7 @@ async def begin(body: StreamIn, caller: Allowed, gateway: Of) -> dict[str, Any]:
     return held.told()
 
 
-@router.get("/v1/streams", responses=_ERRORS, dependencies=[Depends(allow("streams"))])
+@router.get("/v1/streams", responses=_ERRORS, dependencies=[Depends(reading("streams"))])
 async def every(gateway: Of) -> dict[str, Any]:
     """Return all streams, without their findings."""
     return {"streams": [held.told() for held in gateway.watches.every()]}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from tocsin.gateway.access import Caller, allow
+from tocsin.gateway.access import Caller, allow, reading
 from tocsin.gateway.gateway import Gateway, of_request
 from tocsin.gateway.refusals import Refused
 
@@ -35,7 +35,7 @@ def add(body: WebhookIn, caller: Allowed, gateway: Of) -> dict[str, Any]:
     return {"id": row.id, "url": row.url, "events": row.events, "secret": row.secret}
 
 
-@router.get("/v1/webhooks", responses=_ERRORS, dependencies=[Depends(allow("webhooks"))])
+@router.get("/v1/webhooks", responses=_ERRORS, dependencies=[Depends(reading("webhooks"))])
 def every(gateway: Of) -> dict[str, Any]:
     """Return the webhooks, and how many events wait, were delivered or were given up."""
     return {"webhooks": gateway.webhooks.all(), "refused": gateway.webhooks.refused}
