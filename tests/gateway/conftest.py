@@ -75,7 +75,9 @@ def serving(settings: Settings) -> Iterator[Callable[..., TestClient]]:
 
     def serve(**changes: Any) -> TestClient:
         gateway = Gateway.open(replace(settings, **changes))
-        client = TestClient(create_app(gateway), raise_server_exceptions=False, follow_redirects=False)
+        client = TestClient(
+            create_app(gateway), "http://localhost", raise_server_exceptions=False, follow_redirects=False
+        )
         client.__enter__()
         client.gateway = gateway  # type: ignore[attr-defined]
         opened.append(client)

@@ -245,11 +245,11 @@ class TestCoop:
     """The shapes that Coop really sends."""
 
     def test_a_double_slash_after_the_base_url_is_one(self, api, jpeg, code):
-        answer = api.request("GET", "http://testserver//status")
+        answer = api.request("GET", "http://localhost//status")
         assert answer.status_code == 200
         bank(api)
         put_in(api, "BANK_A", code(jpeg()))
-        url = f"http://testserver//m/lookup?signal_type=pdq&signal={code(jpeg())}"
+        url = f"http://localhost//m/lookup?signal_type=pdq&signal={code(jpeg())}"
         assert "BANK_A" in api.request("GET", url).json()
 
     def test_an_enabled_ratio_may_be_text(self, api):

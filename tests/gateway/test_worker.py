@@ -1,6 +1,8 @@
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -26,7 +28,7 @@ def worker(serving, jpeg, code):
     gateway = Gateway.open(core.gateway.settings, name="worker-1")
     app = create_worker_app(gateway)
     with TestClient(app._app._app, raise_server_exceptions=False):  # the worker's own lifespan
-        yield TestClient(app, raise_server_exceptions=False)
+        yield TestClient(app, "http://localhost", raise_server_exceptions=False)
 
 
 def test_a_worker_answers_lookups_from_the_same_lists_and_logs_them_itself(worker, serving, jpeg, code, settings):
@@ -46,3 +48,35 @@ def test_what_a_worker_does_not_answer_needs_the_core(worker):
 
 def test_a_match_that_could_not_be_shown_to_the_core_is_no_answer(worker, jpeg, code):
     assert worker.post("/m/lookup", files={"photo": jpeg()}).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "raw"),
+    [
+        ("/x/../internal/sighting", b"/x/../internal/sighting"),
+        ("/./internal/sighting", b"/./internal/sighting"),
+        ("//%69nternal/sighting", b"//%2569nternal/sighting"),
+        ("/k/x/%69nternal/sighting", b"/k/x/%2569nternal/sighting"),
+    ],
+)
+def test_no_spelling_of_a_path_reaches_what_is_between_processes(settings, serving, monkeypatch, path, raw):
+    asked = []
+
+    async def sent(self, request, **_):
+        asked.append(request.url.raw_path)
+        raise httpx.ConnectError("nobody there")
+
+    serving()
+    gateway = Gateway.open(settings, name="worker-1")
+    monkeypatch.setattr(httpx.AsyncClient, "send", sent)
+    answers = []
+
+    async def send(message):
+        answers.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": raw, "query_string": b""}
+    scope["headers"] = [(b"host", b"localhost")]
+    asyncio.run(create_worker_app(gateway)(scope, None, send))
+    gateway.close()
+    assert all(b"internal" not in where or b"%2569" in where for where in asked)
+    assert answers[0]["status"] == (503 if asked else 404)

@@ -1,10 +1,17 @@
-"""The door: what every call passes before its route. Paths are put in order, keys taken out of them, bodies bounded."""
+"""The door: what every call passes before its route. Paths are put in order, keys taken out of them, bodies bounded.
 
+No body is read of a caller who has no key, and a gateway that asks for none answers no page of another site.
+"""
+
+import asyncio
+import ipaddress
 import json
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,8 +31,16 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 OWN_FAULT: Final = "The gateway met an error of its own; it is in the gateway's log. Try again."
 MOST_JSON: Final = 16 << 20
 """Largest body that is not an upload."""
+MOST_AT_ONCE: Final = 1 << 30
+"""Bytes of bodies that are held at the same time, over all calls; room for four of the largest at least."""
+GRACE_S: Final = 60.0
+LEAST_RATE: Final = 10_000
+"""A body may take so many seconds, and a second more for so many of its bytes."""
+_OWN_DOOR: Final = "/serve/"
+"""Where a key comes in a header of its own, and is looked at before a body (gateway/api/serving.py)."""
 _log = logging.getLogger(__name__)
 _SLASHES = re.compile(r"/{2,}")
+_KEPT: Final = "/~!$&'()*+,;=:@"
 
 
 class Front:
@@ -37,6 +52,9 @@ class Front:
     def __init__(self, app: App, gateway: Any, hot: Mapping[tuple[str, str], Hot]) -> None:
         self._app, self._gateway, self._hot = app, gateway, hot
         self._max = gateway.settings.max_bytes
+        settings = gateway.settings
+        self._behind = gateway.core and bool(settings.workers > 1 or settings.cluster)
+        self._held = _Held(max(MOST_AT_ONCE, 4 * self._max))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a call on."""
@@ -46,17 +64,27 @@ class Front:
         path = scope["path"]
         if "//" in path or path.startswith("/k/"):
             put_in_order(scope)
+        counted = _Counted(receive, self._held)
         try:
-            counted = _Counted(receive, _most(scope, self._max))
+            if "/." in scope["path"]:
+                _refuse_steps(scope.get("raw_path") or scope["path"].encode())
+            access = self._gateway.access
+            if access.is_open and not self._behind:
+                refuse_strangers(scope)
+            counted.most = _most(scope, self._max)
             receive = counted if counted.most else receive
             hot = self._hot.get((scope["method"], scope["path"]))
             if hot is None:
+                if counted.most and not scope["path"].startswith(_OWN_DOOR):
+                    access.know(scope)
                 await self._app(scope, receive, send)
             else:
                 answer = await self._answered(hot, Request(scope, receive, send))
                 await answer(scope, receive, send)
         except Refused as refused:
             await refuse(refused, send)
+        finally:
+            counted.let_go()
 
     async def _answered(self, hot: Hot, request: Request) -> Response:
         """Answer a hot call. Raises Refused, as well where something of ours fails, which is logged."""
@@ -72,19 +100,94 @@ class Front:
             raise Refused(500, OWN_FAULT) from error
 
 
-class _Counted:
-    """A body that ends with a refusal when it is larger than it may be."""
+class _Held:
+    """How many bytes of bodies are held now."""
 
-    def __init__(self, receive: Receive, most: int) -> None:
-        self._receive, self.most, self._seen = receive, most, 0
+    def __init__(self, most: int) -> None:
+        self.most, self.bytes = most, 0
+
+
+class _Counted:
+    """A body that ends with a refusal when it is larger or slower than it may be, or too many come at once."""
+
+    def __init__(self, receive: Receive, held: _Held) -> None:
+        self._receive, self.most, self._seen = receive, 0, 0
+        self._held, self._began, self._whole = held, time.monotonic(), False
 
     async def __call__(self) -> Message:
-        message = await self._receive()
+        if self._whole:
+            return await self._receive()
+        try:
+            left = self._began + GRACE_S + self._seen / LEAST_RATE - time.monotonic()
+            async with asyncio.timeout(left):
+                message = await self._receive()
+        except TimeoutError:
+            raise Refused(408, "The body comes too slowly.", {"Connection": "close"}) from None
         if message["type"] == "http.request":
-            self._seen += len(message.get("body", b""))
+            more = len(message.get("body", b""))
+            self._seen += more
+            self._held.bytes += more
+            self._whole = not message.get("more_body", False)
             if self._seen > self.most:
                 raise too_large(self.most)
+            if self._held.bytes > self._held.most:
+                raise Refused(503, "Too much is being uploaded at once; try again.", {"Retry-After": "1"})
         return message
+
+    def let_go(self) -> None:
+        """Count the body no longer."""
+        self._held.bytes -= self._seen
+        self._seen = 0
+
+
+def _refuse_steps(path: bytes) -> None:
+    """Refuse ``.`` and ``..`` in a path: whoever hands the call on might resolve them, and so reach another path."""
+    if not {b".", b".."}.isdisjoint(path.split(b"/")):
+        raise Refused(404, "Not Found.")
+
+
+def refuse_strangers(scope: Scope) -> None:
+    """Refuse what a page of another site made somebody's browser send to a gateway that asks for no key.
+
+    The host must be this machine by name or number (else a name was made to lead here), and the page, where a browser
+    tells of one, must be of the same host. Raises Refused (403).
+    """
+    told = dict(scope["headers"])
+    host = told.get(b"host", b"").decode("latin-1")
+    if not is_here(host):
+        raise Refused(403, _BY_NAME)
+    origin = told.get(b"origin")
+    site = told.get(b"sec-fetch-site", b"none")
+    if site not in (b"none", b"same-origin") or (origin is not None and _place(origin) != host.lower()):
+        raise Refused(403, _BY_PAGE)
+
+
+_BY_NAME: Final = (
+    "This gateway asks for no key, so it answers only calls to localhost or 127.0.0.1; "
+    "to call it by another name, make a key: tocsin gateway key new NAME --scope SCOPES."
+)
+_BY_PAGE: Final = (
+    "This gateway asks for no key, so it answers no page of another site; make a key: "
+    "tocsin gateway key new NAME --scope SCOPES."
+)
+
+
+def is_here(host: str) -> bool:
+    """Tell whether a Host header names this machine itself: localhost, or an address of its loopback."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _place(origin: bytes) -> str:
+    return origin.decode("latin-1").lower().partition("://")[2]
 
 
 def put_in_order(scope: Scope) -> None:
@@ -95,7 +198,7 @@ def put_in_order(scope: Scope) -> None:
         scope[KEY_OF_PATH] = key
         path = "/" + rest
     scope["path"] = path
-    scope["raw_path"] = path.encode("utf-8", "surrogateescape")
+    scope["raw_path"] = quote(path, safe=_KEPT, errors="surrogateescape").encode("ascii")
 
 
 def too_large(most: int) -> Refused:

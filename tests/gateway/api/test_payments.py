@@ -13,7 +13,7 @@ from tocsin.model import utc_text
 @pytest.fixture
 def client(tmp_path, clock):
     gateway = Gateway.open(Settings(data=tmp_path / "gateway", clock=clock))
-    with TestClient(create_app(gateway), raise_server_exceptions=False) as client:
+    with TestClient(create_app(gateway), "http://localhost", raise_server_exceptions=False) as client:
         client.gateway = gateway
         yield client
 

@@ -26,7 +26,7 @@ class There:
         app.state.lists = lambda: {
             key: {"url": self.publishing.url_of(key), "tag": tag} for key, tag in self.publishing.tags.items()
         }
-        self.client = TestClient(core.Guarded(app, "the key"), headers=KEY)
+        self.client = TestClient(core.Guarded(app, "the key"), "http://localhost", headers=KEY)
         self.told = Told(core="http://core", key="the key")
         self.nodes = []
 
@@ -37,7 +37,7 @@ class There:
         }
 
     def node(self, name="one"):
-        made = Node(self.told, name, TestClient(self.client.app, headers=KEY))
+        made = Node(self.told, name, TestClient(self.client.app, "http://localhost", headers=KEY))
         self.nodes.append(made)
         return made
 
@@ -62,7 +62,7 @@ def test_a_node_answers_as_the_core_does_and_follows_it(there, until):
     gateway = Gateway.open(Settings(data=one.data, lists=one.lists), name=one.name)
     app = create_worker_app(gateway)
     gateway.other_observer = None  # what matched is shown to nobody here
-    with TestClient(app) as api:
+    with TestClient(app, "http://localhost") as api:
         for code, bank in (("0f" * 32, "KNOWN_1"), ("f0" * 32, "BANK_A")):
             assert set(api.get(SIGNAL + code).json()) == {bank}
             assert set(there.client.get(SIGNAL + code).json()) == {bank}
