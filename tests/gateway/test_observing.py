@@ -1,5 +1,8 @@
+import hashlib
+
 import pytest
 
+from tocsin.evidence.sealing import new_identity, seal
 from tocsin.gateway.observing import Sighting, attachments, facts, observation
 from tocsin.model.media import Fingerprints
 
@@ -12,7 +15,7 @@ class Seen:
 
     async def see(self, sighting):
         self.kept.append(sighting)
-        return True
+        return ["f1"]
 
 
 @pytest.fixture
@@ -49,16 +52,35 @@ def test_raw_lookups_and_hashing_show_nothing(watched, jpeg, code):
     assert watched.gateway.other_observer.kept == []
 
 
-def test_the_same_content_is_one_thread_and_another_accounts_is_another(api):
-    def thread(**more):
-        prints = Fingerprints(media="picture", sha256="ab" * 32)
+def test_what_one_account_sends_is_one_thread_and_without_an_account_one_content_is(api):
+    def thread(content="ab", **more):
+        prints = Fingerprints(media="picture", sha256=content * 32)
         return observation(api.gateway, Sighting(prints=prints, matches=(), caller="c", **more)).thread
 
     assert thread(name="a") == thread(name="b")
+    assert thread() != thread("cd")
+    assert thread(account="a") == thread("cd", account="a")
     assert thread(account="a") != thread(account="b")
+    digest = hashlib.sha256(b"ab" * 32).hexdigest()
+    assert thread() != thread(account=digest)
 
 
 def test_nothing_is_attached_where_nothing_was_uploaded():
     bare = Sighting(prints=Fingerprints(media="other"), matches=(), caller="c")
     assert attachments(bare) == []
     assert facts(bare) == {"caller": "c"}
+
+
+@pytest.mark.parametrize(
+    ("data", "said", "is_"),
+    [
+        (b"\x89PNG\r\n\x1a\n and so on", "text/html", "image/png"),
+        (b"\xff\xd8\xff\xe0 and so on", "IMAGE/JPEG; charset=odd", "image/jpeg"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0", "", "video/mp4"),
+        (b"MZ and so on", "image/png", "application/octet-stream"),
+    ],
+)
+def test_a_file_is_sealed_as_what_its_bytes_are(data, said, is_):
+    sighting = Sighting(prints=Fingerprints(media="other"), matches=(), caller="c", media_type=said, data=data)
+    assert [one.media_type for one in attachments(sighting)] == [is_]
+    assert seal({}, files=attachments(sighting), recipients=[new_identity()[1]]).size > 0

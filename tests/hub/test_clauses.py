@@ -26,3 +26,9 @@ def test_conditions_are_cited_as_not_observed(hub, held) -> None:
     with hub.store.reading() as session:
         cited = clauses.cite_conditions(session, held.order_id, ("C1", "C5", "C12"), "m")
     assert [(each["condition"], each["status"]) for each in cited] == [("C1", "not-observed"), ("C5", "not-observed")]
+
+
+def test_an_order_about_a_person_is_no_services_policy(hub, held) -> None:
+    with hub.store.reading() as session:
+        assert not clauses.is_platform(session, held.order_id)
+        assert not clauses.is_platform(session, None)

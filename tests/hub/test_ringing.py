@@ -1,5 +1,6 @@
 """Findings that belong together make one alert; duplicates do not ring twice, a rise of severity does."""
 
+import json
 import uuid
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import select
 
 from tocsin.hub import alerts, ingest
 from tocsin.hub.events import Event
-from tocsin.hub.store.schema import Alert, AlertEvent, EvidenceRecord, FindingRecord, Notification, Person
+from tocsin.hub.store.schema import Alert, AlertEvent, EvidenceRecord, FindingRecord, Notification, OrderRecord, Person
 from tocsin.model import utc_text
 
 
@@ -153,9 +154,10 @@ def test_everybody_hears_of_the_most_severe(hub, device, person) -> None:
         assert len(session.scalars(select(Person)).all()) == 2
 
 
-def listed(device, entry: str = "e1", name: str = "demo", **changes) -> None:
+def listed(device, entry: str = "e1", name: str = "demo", thread: str | None = None, **changes) -> None:
     match = {"list": name, "entry": entry, "by": "pdq", "distance": 4, "scheme": "own", "category": "x"}
-    body = {"category": "known-media-match", "signals": [], "thread": uuid.uuid4().hex, "detector": "known-media"}
+    thread = uuid.uuid4().hex if thread is None else thread
+    body = {"category": "known-media-match", "signals": [], "thread": thread, "detector": "known-media"}
     device.find(**(body | {"matches": [match | changes]}))
 
 
@@ -172,6 +174,21 @@ def test_known_media_joins_by_list_and_device_whatever_the_thread(hub, device, a
     with hub.store.reading() as session:
         kept = session.scalars(select(FindingRecord.matches).where(FindingRecord.seq == 1)).first()
     assert kept[0]["entry"] == "e1"
+
+
+def test_a_services_members_are_alerts_of_their_own_whatever_list_names_what_they_sent(hub, held, device) -> None:
+    with hub.store.session() as session:
+        order = session.get_one(OrderRecord, held.order_id)
+        signed = json.loads(order.signed)
+        signed["order"]["kind"] = "platform-policy"
+        order.signed = json.dumps(signed)
+    listed(device, "e1", thread="a" * 16)
+    listed(device, "e2", thread="a" * 16)
+    listed(device, "e1", thread="b" * 16)
+    assert [alert.findings_count for alert in all_alerts(hub)] == [2, 1]
+    listed(device, "e1", thread="")
+    listed(device, "e2", thread="")
+    assert [alert.findings_count for alert in all_alerts(hub)] == [2, 1, 2]
 
 
 def test_an_entry_joins_the_open_alert_that_names_it_however_long_ago(hub, device, clock) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.evidence.sealing import Attachment
+from tocsin.media.formats import HEAD, PICTURES, kind_of
 from tocsin.model import Kind, MediaSeen, Observation
 from tocsin.model.media import Fingerprints, Match
 
@@ -33,8 +34,8 @@ class Sighting:
 class Observer(Protocol):
     """Takes sightings: in the core process the road itself, in the others a way there."""
 
-    async def see(self, sighting: Sighting) -> bool:
-        """Show a sighting to the road; tell whether something was recorded of it."""
+    async def see(self, sighting: Sighting) -> list[str]:
+        """Show a sighting to the road; return the ids of the findings that were recorded of it."""
         ...
 
 
@@ -44,20 +45,19 @@ class OnRoad:
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
 
-    async def see(self, sighting: Sighting) -> bool:
+    async def see(self, sighting: Sighting) -> list[str]:
         """Show a sighting to the road. Nothing is recorded where the gateway is not enrolled."""
         if not self._gateway.road.records:
-            return False
+            return []
         seen = observation(self._gateway, sighting)
-        found = await asyncio.to_thread(
-            self._gateway.road.see, seen, attachments=attachments(sighting), facts=facts(sighting)
+        return await asyncio.to_thread(
+            self._gateway.road.note, seen, attachments=attachments(sighting), facts=facts(sighting)
         )
-        return bool(found)
 
 
 def observation(gateway: "Gateway", sighting: Sighting) -> Observation:
-    """Return a sighting as the road takes it. The same content is one thread, whoever sends it how often."""
-    known = sighting.prints.sha256 or sighting.signal
+    """Return a sighting as the road takes it. What one account sends is one thread; without an account, one content."""
+    known = sighting.account or hashlib.sha256((sighting.prints.sha256 or sighting.signal).encode()).hexdigest()
     return Observation(
         id=uuid.uuid4().hex,
         kind=Kind.FILE,
@@ -72,7 +72,7 @@ def observation(gateway: "Gateway", sighting: Sighting) -> Observation:
         ),
         app=sighting.caller,
         title=sighting.item,
-        thread=f"{sighting.account}\0{hashlib.sha256(known.encode()).hexdigest()}",
+        thread=f"{'account' if sighting.account else 'content'}\0{known}",
         seen_ns=gateway.clock.monotonic_ns(),
     )
 
@@ -81,7 +81,13 @@ def attachments(sighting: Sighting) -> list[Attachment]:
     """Return what is sealed beside the words: the bytes as they came, where they came."""
     if not sighting.data:
         return []
-    return [Attachment(sighting.name or "content", sighting.media_type or "application/octet-stream", sighting.data)]
+    return [Attachment(sighting.name or "content", media_type(sighting.data), sighting.data)]
+
+
+def media_type(data: bytes) -> str:
+    """Return a content's media type by its first bytes: what a sender says of it may be wrong, or no media type."""
+    kind = kind_of(data[:HEAD])
+    return kind if "/" in kind else f"image/{kind}" if kind in PICTURES else "application/octet-stream"
 
 
 def facts(sighting: Sighting) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The verbatim clauses of a stored order, as alerts cite them. An order is read once and remembered by its digest."""
+"""A stored order's kind, and its verbatim clauses as alerts cite them. It is read once and remembered by its digest."""
 
 import json
 from functools import lru_cache
@@ -12,6 +12,9 @@ from tocsin.model import Status
 
 Cited = dict[str, Any]
 """``{"clause", "condition", "text", "exceptions", "status", "coverage", "method"}``"""
+
+
+_Read = tuple[str, tuple[Cited, ...]]
 
 
 def cite(session: Session, order_id: str | None, verdicts: list[dict[str, Any]]) -> list[Cited]:
@@ -43,26 +46,37 @@ def cite_conditions(session: Session, order_id: str | None, conditions: tuple[st
 
 def of_order(session: Session, order_id: str | None) -> list[dict[str, Any]]:
     """Return ``{"clause", "condition", "text", "exceptions"}`` for each clause of a stored order, in its order."""
+    return [clause | {"exceptions": list(clause["exceptions"])} for clause in _order(session, order_id)[1]]
+
+
+def is_platform(session: Session, order_id: str | None) -> bool:
+    """Tell whether an order is an internet service's policy: its findings are about many members, not one person."""
+    return _order(session, order_id)[0] == "platform-policy"
+
+
+def _order(session: Session, order_id: str | None) -> _Read:
+    """Return an order's kind and clauses; nothing for one that is not there."""
     if order_id is None:
-        return []
-    known: dict[str, tuple[Cited, ...]] = session.info.setdefault("tocsin.clauses", {})
+        return "", ()
+    known: dict[str, _Read] = session.info.setdefault("tocsin.clauses", {})
     if order_id not in known:
         query = select(OrderRecord.digest, OrderRecord.signed).where(OrderRecord.id == order_id)
         row = session.execute(query).first()
-        known[order_id] = () if row is None else _read(row.digest, row.signed)
-    return [clause | {"exceptions": list(clause["exceptions"])} for clause in known[order_id]]
+        known[order_id] = ("", ()) if row is None else _read(row.digest, row.signed)
+    return known[order_id]
 
 
 @lru_cache(maxsize=512)
-def _read(_digest: str, signed: str) -> tuple[dict[str, Any], ...]:
-    """Read the clauses of a signed order, which was verified when it was stored."""
-    clauses = json.loads(signed).get("order", {}).get("clauses", [])
-    return tuple(
+def _read(_digest: str, signed: str) -> _Read:
+    """Read the kind and clauses of a signed order, which was verified when it was stored."""
+    order = json.loads(signed).get("order", {})
+    clauses = tuple(
         {
             "clause": str(clause.get("number", "")),
             "condition": str(clause.get("condition", "")),
             "text": str(clause.get("text", "")),
             "exceptions": [str(exception) for exception in clause.get("exceptions") or []],
         }
-        for clause in clauses
+        for clause in order.get("clauses", [])
     )
+    return str(order.get("kind", "")), clauses

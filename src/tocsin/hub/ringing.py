@@ -2,8 +2,9 @@
 
 A finding joins the open alert of the same key (subject, category, clause, and thread or detector) when that alert
 saw its last finding within 30 minutes, or when the finding says that it refines an earlier one. A joined finding
-does not ring again unless it is more severe. Known media is kept together by device and list, and an entry of a list
-joins the open alert that names it already, however long ago. An alert, once rung, is announced to open pages after it
+does not ring again unless it is more severe. A device's known media is kept together by list, an internet service's
+by thread (a member's account, a stream); an entry of a list joins the open alert of the key that names it already,
+however long ago. An alert, once rung, is announced to open pages after it
 is on disk.
 """
 
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Session, lazyload
 
 from tocsin.hub import audit, known_media, notify
 from tocsin.hub.bodies import EvidenceBody, FindingBody
-from tocsin.hub.clauses import Cited, cite, cite_conditions
+from tocsin.hub.clauses import Cited, cite, cite_conditions, is_platform
 from tocsin.hub.events import Event
 from tocsin.hub.hub import Hub
 from tocsin.hub.store import after_commit
@@ -102,7 +103,10 @@ def take_finding(
     verdicts = list(body.verdicts)
     at = min(body.observed_at, now)
     clause = verdicts[0]["clause"] if verdicts else ""
-    together = known_media.group(origin.id, body.matches) or body.thread or body.detector
+    listed = known_media.group(origin.id, body.matches)
+    if is_platform(session, origin.order_id):
+        listed = body.thread or listed  # two members' uploads are two people's alerts, whatever list names them
+    together = listed or body.thread or body.detector
     news = _News(
         key=f"{origin.subject_id}|{body.category}|{clause}|{together}",
         category=body.category,
