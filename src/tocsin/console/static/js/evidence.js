@@ -1,5 +1,6 @@
 // Opens sealed evidence in this tab. What it holds is put into the page as text, never as markup.
-import { clearFiles, showFile } from "./files.js";
+import { showFacts } from "./facts.js";
+import { clearFiles, isPicture, offerSaving, showFile } from "./files.js";
 import * as keyring from "./keyring.js";
 import { showMedia } from "./media.js";
 import { showPicture, startSizes } from "./pictures.js";
@@ -133,6 +134,7 @@ async function openAll(box) {
   const opened = documents.filter(Boolean);
   showWords(part("thread"), merge(opened));
   showMedia(part("media"), opened);
+  showFacts(part("media"), opened);
   const gallery = part("pictures");
   gallery.replaceChildren();
   let number = 0;
@@ -148,7 +150,18 @@ async function openAll(box) {
   for (const doc of opened) {
     for (const file of Array.isArray(doc.files) ? doc.files : []) {
       doc.item = (doc.item ?? 0) + 1;
-      if (file && typeof file === "object") name(showFile(part("files"), file, count += 1), doc);
+      if (!file || typeof file !== "object") continue;
+      count += 1;
+      if (isPicture(file)) {
+        try {
+          const figure = await showPicture(gallery, file, number + 1);
+          number += 1;
+          offerSaving(figure, file, count);
+          name(figure, doc);
+          continue;
+        } catch { /* this browser does not draw it: it is a file like others */ }
+      }
+      name(showFile(part("files"), file, count), doc);
     }
   }
   box.querySelector("[data-part=unkept]")?.toggleAttribute("hidden", number + count > 0);

@@ -3,7 +3,11 @@ import { holdable } from "./pictures.js";
 import { record } from "./views.js";
 
 const VIDEO = new Set(["video/mp4", "video/webm", "video/quicktime", "video/mp2t", "video/x-matroska"]);
+const PICTURE = new Set(["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp"]);
 const urls = new Set();
+
+// A picture that came as a file is shown as pictures are: still, blurred, grey, and only while held.
+export const isPicture = (file) => PICTURE.has(file?.mime);
 
 function element(tag, className, text) {
   const made = document.createElement(tag);
@@ -63,6 +67,12 @@ function play(file, number, figure, pane) {
   return show;
 }
 
+export function offerSaving(figure, file, number) {
+  const keep = button("Save unsealed", `File ${number}: save it unsealed to this computer`);
+  keep.addEventListener("click", async () => { if (await record(figure, "saved")) save(file, number); });
+  figure.querySelector("figcaption").append(keep);
+}
+
 export function showFile(into, file, number) {
   const figure = element("figure", "grey");
   const pane = element("div", "pane");
@@ -74,10 +84,8 @@ export function showFile(into, file, number) {
     open.addEventListener("click", () => open.replaceWith(play(file, number, figure, pane)));
     caption.append(open);
   }
-  const keep = button("Save unsealed", `File ${number}: save it unsealed to this computer`);
-  keep.addEventListener("click", async () => { if (await record(figure, "saved")) save(file, number); });
-  caption.append(keep);
   figure.append(pane, caption);
+  offerSaving(figure, file, number);
   into.append(figure);
   return figure;
 }

@@ -60,7 +60,7 @@ export function holdable(button, figure, shown, name) {
 
 export async function showPicture(gallery, picture, number) {
   const bytes = Uint8Array.from(atob(String(picture.data ?? "")), (c) => c.charCodeAt(0));
-  const bitmap = await createImageBitmap(new Blob([bytes], { type: picture.mime === "image/jpeg" ? "image/jpeg" : "image/png" }));
+  const bitmap = await createImageBitmap(new Blob([bytes], { type: /^image\/[a-z]+$/.test(picture.mime) ? picture.mime : "image/png" }));
   const canvas = element("canvas");
   canvas.width = bitmap.width;
   canvas.height = bitmap.height;
@@ -83,7 +83,8 @@ export async function showPicture(gallery, picture, number) {
     grey.setAttribute("aria-pressed", String(!now));
   });
   const caption = element("figcaption");
-  caption.append(element("span", "", `Picture ${number} · ${canvas.width} × ${canvas.height}`), show, grey);
+  const known = picture.name ? ` · ${String(picture.name).slice(0, 200)}` : "";
+  caption.append(element("span", "words", `Picture ${number} · ${canvas.width} × ${canvas.height}${known}`), show, grey);
   figure.append(pane, caption);
   gallery.append(figure);
   return figure;
