@@ -200,6 +200,8 @@ def _as_bank(data: Path, made: Path) -> None:
 
 
 def _row(told: dict[str, float]) -> list[Any]:
+    if told["failed"] > told["calls"] // 1000:
+        raise RuntimeError(f"{told['failed']:.0f} of {told['calls']:.0f} calls failed")
     return [told["calls"] / told["seconds"], told["p50"], told["p99"], int(told["failed"])]
 
 

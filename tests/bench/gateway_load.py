@@ -36,7 +36,7 @@ end
 """
 _SIGNALS = """
 for line in io.lines(%s) do
-  requests[#requests + 1] = "GET /m/lookup?signal_type=pdq&signal=" .. line .. " HTTP/1.1\\r\\nHost: bench\\r\\n\\r\\n"
+  requests[#requests + 1] = "GET /m/lookup?signal_type=pdq&signal=" .. line .. " HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\n\\r\\n"
 end
 """
 _UPLOADS = """
@@ -63,7 +63,7 @@ def upload(picture: bytes) -> bytes:
     """Return the whole request that looks a picture up."""
     body = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n'.encode()
     body += b"Content-Type: image/jpeg\r\n\r\n" + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
-    top = f"POST /m/lookup HTTP/1.1\r\nHost: bench\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
+    top = f"POST /m/lookup HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
     return f"{top}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -145,7 +145,9 @@ def _main() -> None:
     url, seconds, connections, what, *paths = sys.argv[1:]
     if what == "signals":
         texts = Path(paths[0]).read_text().split()
-        requests = [f"GET /m/lookup?signal_type=pdq&signal={one} HTTP/1.1\r\nHost: b\r\n\r\n".encode() for one in texts]
+        requests = [
+            f"GET /m/lookup?signal_type=pdq&signal={one} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for one in texts
+        ]
     else:
         requests = [Path(path).read_bytes() for path in paths]
     print("told " + json.dumps(asyncio.run(_ours(url, float(seconds), int(connections), requests))))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tocsin.cli.list_keys import key_of
+from tocsin.cli.lists_store import pull, push
 from tocsin.cli.speaking import Failure, line, must_be_new
 
 if TYPE_CHECKING:
@@ -212,6 +213,10 @@ def export(
         line({"path": str(out), "entries": count, "format": form})
     else:
         click.echo(f"Wrote {_entries(count)} to {out}. Whoever has it can tell what the list finds: keep it safe.")
+
+
+command.add_command(push)
+command.add_command(pull)
 
 
 def _how(columns: Sequence[str], sixty_four: str | None) -> "Reading":
