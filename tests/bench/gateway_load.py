@@ -36,7 +36,8 @@ end
 """
 _SIGNALS = """
 for line in io.lines(%s) do
-  requests[#requests + 1] = "GET /m/lookup?signal_type=pdq&signal=" .. line .. " HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\n\\r\\n"
+  local path = "/m/lookup?signal_type=pdq&signal=" .. line
+  requests[#requests + 1] = "GET " .. path .. " HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\n\\r\\n"
 end
 """
 _UPLOADS = """

@@ -25,6 +25,7 @@ def url(tmp_path_factory, make_list):
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
