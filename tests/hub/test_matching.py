@@ -162,5 +162,5 @@ def test_nothing_is_kept_of_what_did_not_match(hub, ask, tmp_path, caplog) -> No
 def test_a_hub_without_lists_says_so(hub, ask, tmp_path, shelf) -> None:
     hub.lists = MediaLists(tmp_path / "none", shelf=shelf)
     answer = matching.answer(hub, ask(), items(SHA))
-    assert answer["lists"] == {"count": 0, "entries": 0, "version": "", "broken": 0}
+    assert answer["lists"] == {"count": 0, "entries": 0, "version": "", "broken": 0, "missed": 0}
     assert answer["answers"] == [{"id": "0", "matches": []}]
