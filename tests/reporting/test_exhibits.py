@@ -38,6 +38,14 @@ def test_views_are_those_of_this_item_and_of_nobody_else() -> None:
     assert [(one.viewed, one.exif_viewed) for one in found] == [(None, True), (True, None), (None, None)]
 
 
+def test_what_a_gateway_fetched_is_located_by_its_address() -> None:
+    document = {"files": [FILE], "facts": {"url": "https://p.example/2", "account": "user-17"}}
+    (found,) = exhibits_of(DIGEST, document, [{"item": None}], [])
+    assert found.details_for(1, "f").location == "https://p.example/2"
+    (words,) = exhibits_of(DIGEST, document, [{"item": 0}], [])
+    assert words.location == ""
+
+
 def test_digests_and_hashes_are_said_only_where_they_can_mean_one_file() -> None:
     chosen = [{"item": None}]
     one = exhibits_of(DIGEST, {"pictures": [PICTURE], "media": MEDIA}, chosen, [], ["Matches an entry."])[0]

@@ -107,7 +107,7 @@ def _exhibit(
         name=name,
         data=data,
         original_name=_text(upload.get("name") or media.get("name")) if is_media else "",
-        location=_text(upload.get("url")) if is_media else "",
+        location=_text(upload.get("url") or _part(document, "facts").get("url")) if is_media else "",
         uploaded_at=_moment(upload.get("at")) if is_media else None,
         ip_event=_ip(upload) if is_media else None,
         hashes=_hashes(_part(media, "digests")) if is_it else (),
