@@ -71,7 +71,8 @@ def hash_array(pixels: Pixels) -> PdqHash:
 def turns(pixels: Pixels) -> list[PdqHash]:
     """Hash decoded pixels in the 8 orientations of ``TURNS``: each what the turned pixels really hash to.
 
-    Costs about as much as two hashes, as the pixels stay where they are: only the operator is read backwards.
+    Costs less than 8 hashes, as the pixels stay where they are and only the operator is read backwards; what is doubted
+    is turned and hashed again, which for photographs takes most of the time.
     """
     return [_hash(found) for found in _native.pdq_turns(_laid_out(pixels))]
 
