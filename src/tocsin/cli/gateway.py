@@ -263,6 +263,7 @@ def _server(app: Any, settings: "Settings | None", started: Callable[[], None]) 
     import uvicorn
 
     from tocsin.cli.up import KEEP_ALIVE_S
+    from tocsin.gateway.descriptors import most_connections
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -281,6 +282,7 @@ def _server(app: Any, settings: "Settings | None", started: Callable[[], None]) 
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=5,
+            limit_concurrency=most_connections() if settings else None,
             ssl_certfile=settings.tls_cert if settings else None,
             ssl_keyfile=settings.tls_key if settings else None,
         )

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 
 from tocsin.gateway.api import HOT, hashing, matching, status
 from tocsin.gateway.app import answer_errors
+from tocsin.gateway.descriptors import most_connections
 from tocsin.gateway.forwarding import Core
 from tocsin.gateway.front import Front, Receive, Scope, Send
 from tocsin.gateway.gateway import Gateway
@@ -96,6 +97,7 @@ def main() -> None:
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
+        limit_concurrency=most_connections(),
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
