@@ -11,6 +11,9 @@ from tocsin.gateway.refusals import Refused
 NOT_COMPARABLE: Final = "X-Tocsin-Not-Comparable"
 """The header that says which signals of a content could not be compared, and why, where the body has no place."""
 
+FINDINGS: Final = "X-Tocsin-Findings"
+"""The header with the ids of the findings that a lookup recorded; a report can be asked for by them."""
+
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -55,3 +58,8 @@ def comparing(absent: dict[str, dict[str, str]]) -> dict[str, str]:
     if not absent:
         return {}
     return {NOT_COMPARABLE: ", ".join(f"{name}; reason={why['reason']}" for name, why in absent.items())}
+
+
+def naming(findings: list[str]) -> dict[str, str]:
+    """Return the header that names what was recorded, or none."""
+    return {FINDINGS: ", ".join(findings)} if findings else {}

@@ -85,7 +85,7 @@ class Core:
         finally:
             await answer.aclose()
 
-    async def see(self, sighting: Sighting) -> bool:
+    async def see(self, sighting: Sighting) -> list[str]:
         """Show a sighting to the core's road."""
         try:
             answer = await self._client.post(f"{INTERNAL}sighting", content=packed(sighting))
@@ -93,14 +93,14 @@ class Core:
             raise Refused(503, "What matched could not be recorded; try again.", {"Retry-After": "2"}) from error
         if answer.status_code != 200:
             raise Refused(503, "What matched could not be recorded; try again.", {"Retry-After": "2"})
-        return answer.json() is True
+        return [str(one) for one in answer.json()]
 
 
 @router.post(f"{INTERNAL}sighting")
 async def sighting(request: Request) -> Response:
     """Take a sighting from a worker."""
     recorded = await OnRoad(of(request)).see(unpacked(await request.body()))
-    return Response(b"true" if recorded else b"false", media_type="application/json")
+    return Response(json.dumps(recorded), media_type="application/json")
 
 
 def packed(sighting: Sighting) -> bytes:

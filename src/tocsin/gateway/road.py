@@ -56,6 +56,16 @@ class Road:
             self._record(found, seen, context, attachments, pictures, facts, begun)
         return found
 
+    def note(self, seen: Observation, *, attachments: Files = (), facts: Mapping[str, Any] | None = None) -> list[str]:
+        """Look for known media in one observation, record what the order calls for; return the recorded findings' ids.
+
+        They are what a report can be asked for by.
+        """
+        begun = self._clock.monotonic_ns()
+        with self._lock:
+            found = self._examine(self._usual, seen)
+        return self._record(found, seen, (), attachments, (), facts, begun)
+
     def record(
         self,
         findings: Sequence[Finding],
@@ -67,7 +77,7 @@ class Road:
         facts: Mapping[str, Any] | None = None,
     ) -> int:
         """Record findings that were made already; return how many the order called for."""
-        return self._record(findings, seen, context, attachments, pictures, facts, self._clock.monotonic_ns())
+        return len(self._record(findings, seen, context, attachments, pictures, facts, self._clock.monotonic_ns()))
 
     def _examine(self, detectors: Sequence[Detector], seen: Observation) -> list[Finding]:
         found: list[Finding] = []
@@ -92,27 +102,27 @@ class Road:
         pictures: Pictures,
         facts: Mapping[str, Any] | None,
         begun: int,
-    ) -> int:
+    ) -> list[str]:
         enrolment = self.enrolment
         if enrolment is None:
-            return 0
+            return []
         examined = self._clock.monotonic_ns()
         now = self._clock.now()
         permission = enrolment.standing.permission(now)
         order = enrolment.standing.signed.order
         if not permission.active or enrolment.standing.discharged:
-            return 0
+            return []
         if is_privileged(order, seen.app, seen.title, _texts(seen)):
             enrolment.counts.add("privileged")
-            return 0
-        recorded = 0
+            return []
+        recorded = []
         for finding in findings:
             if finding.detector not in permission.detectors:
                 continue
             verdicts = judge(finding, order, now)
             if not verdicts:
                 continue
-            recorded += enrolment.recorder.record(
+            if enrolment.recorder.record(
                 finding,
                 verdicts,
                 seen,
@@ -123,8 +133,9 @@ class Road:
                 facts=facts,
                 begun=begun,
                 examined=examined,
-            )
-        enrolment.counts.add("finding", recorded)
+            ):
+                recorded.append(finding.id)
+        enrolment.counts.add("finding", len(recorded))
         return recorded
 
 

@@ -12,6 +12,7 @@ from tocsin.gateway.api import (
     matching,
     messages,
     payments,
+    reports,
     serving,
     signal_types,
     status,
@@ -30,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     payments.router,
     streams.router,
     webhooks.router,
+    reports.router,
     exchanges.router,
     serving.router,
 )

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from tocsin.gateway import audit
 from tocsin.gateway.access import Caller, allow, reading
-from tocsin.gateway.answering import NOT_COMPARABLE, answered, comparing, flag, names, whole
+from tocsin.gateway.answering import NOT_COMPARABLE, answered, comparing, flag, names, naming, whole
 from tocsin.gateway.api.described import MULTIPART, described, query
 from tocsin.gateway.contents import Content, by_upload, by_url, hashed, types_of
 from tocsin.gateway.gateway import Gateway, of
@@ -68,31 +68,30 @@ async def lookup(gateway: Gateway, request: Request) -> Response:
     found.hits = [hit for hit in found.hits if is_of(hit.match, kind)]
     told = shown(found.hits, _hashes(request, caller))
     _log(gateway, caller, audit.LOOKUP, kind.name, found)
-    await _observe(gateway, request, caller, found, prints, signal=signal)
-    return answered(told)
+    seen = await _observe(gateway, request, caller, found, prints, signal=signal)
+    return answered(told, headers=naming(seen))
 
 
 async def _lookup_url(gateway: Gateway, request: Request, caller: Caller) -> Response:
     kind = request.query_params.get("signal_type")
     given = (kind,) if kind is not None else names(request, "types")
     content = await by_url(gateway, request.query_params["url"], request.query_params.get("content_type"))
-    told, absent = await _lookup_content(gateway, request, caller, content, given)
-    if kind is None:
-        return answered(told, headers=comparing(absent))
-    return answered(told.get(kind, {}), headers=comparing(absent))
+    told, headers = await _lookup_content(gateway, request, caller, content, given)
+    return answered(told if kind is None else told.get(kind, {}), headers=headers)
 
 
 async def lookup_upload(gateway: Gateway, request: Request) -> Response:
     """Look an uploaded photo or video up in the banks."""
     caller = gateway.access.admit(request.scope, "lookup")
     content = await by_upload(gateway, request)
-    told, absent = await _lookup_content(gateway, request, caller, content, names(request, "types"))
-    return answered(told, headers=comparing(absent))
+    told, headers = await _lookup_content(gateway, request, caller, content, names(request, "types"))
+    return answered(told, headers=headers)
 
 
 async def _lookup_content(
     gateway: Gateway, request: Request, caller: Caller, content: Content, given: tuple[str, ...] | None
-) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what a content matches, and the headers that say what was not compared and what was recorded."""
     question = _question(request)
     types = types_of(gateway, given, question.seed)
     made = await hashed(gateway, content, types, turns=question.dihedral)
@@ -104,8 +103,8 @@ async def _lookup_content(
     if made.absent:
         told["not_comparable"] = made.absent
     _log(gateway, caller, audit.LOOKUP, content.kind, found)
-    await _observe(gateway, request, caller, found, made.prints, content=content)
-    return told, made.absent
+    seen = await _observe(gateway, request, caller, found, made.prints, content=content)
+    return told, comparing(made.absent) | naming(seen)
 
 
 async def raw_lookup(gateway: Gateway, request: Request) -> Response:
@@ -183,7 +182,8 @@ async def batch(
         each.hits = [hit for hit in each.hits if is_of(hit.match, kind)]
         results[number] = {"matches": shown(each.hits)}
         _log(gateway, caller, audit.LOOKUP, kind.name, each)
-        await _observe(gateway, request, caller, each, prints, signal=signal)
+        if seen := await _observe(gateway, request, caller, each, prints, signal=signal):
+            results[number]["findings"] = seen
     return {"results": results}
 
 
@@ -235,9 +235,10 @@ async def _observe(
     *,
     signal: str = "",
     content: Content | None = None,
-) -> None:
+) -> list[str]:
+    """Show what matched to the road; return the ids of the findings that were recorded."""
     if not found.hits or not (matches := found.ringing):
-        return
+        return []
     asked = request.query_params
     sighting = Sighting(
         prints=prints,
@@ -251,7 +252,7 @@ async def _observe(
         account=asked.get("account", "")[:500],
         data=content.data if content else b"",
     )
-    await gateway.observer.see(sighting)
+    return await gateway.observer.see(sighting)
 
 
 def _ask(gateway: Gateway, batch_: list[Fingerprints], question: Question) -> list[Found]:
