@@ -57,7 +57,7 @@ class Enrolment:
         self.folders, self._clock = Folders(folder, "gateway"), clock
         self.config: Config = configs.load(self.folders)
         try:
-            self.key = key = DeviceKey.load(self.folders.key)
+            key = DeviceKey.load(self.folders.key)
         except KeyFileError as problem:
             raise PlacementError(f"The gateway cannot record without its key: {problem}") from problem
         self.key = key
