@@ -90,6 +90,7 @@ def serve_cluster(gateway: "Gateway", followed: "tuple[Followed, ...]", run: Run
 
         app = create_app(gateway, more=(router, core.router))
         app.state.lists = lists
+        app.state.problem = lambda: publishing.problem or next((one.problem for one in followed if one.problem), "")
         inner = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         stack.callback(inner.close)
         inner.bind(("127.0.0.1" if settings.loopback else "0.0.0.0", 0))  # noqa: S104 - guarded by the cluster's key

@@ -10,6 +10,7 @@ from tocsin.gateway.gateway import Gateway
 def client(settings):
     app = create_app(Gateway.open(settings), more=(core.router,))
     app.state.lists = lambda: {"banks/A-1": {"url": "s3://bucket/banks/A-1", "tag": "t"}}
+    app.state.problem = str
     with TestClient(core.Guarded(app, "the key"), "http://localhost") as client:
         yield client
 

@@ -5,7 +5,7 @@ from starlette.testclient import TestClient
 
 from tocsin.gateway.app import create_app
 from tocsin.gateway.cluster import core, node
-from tocsin.gateway.cluster.node import Node, NodeError, Told
+from tocsin.gateway.cluster.node import Node, Told
 from tocsin.gateway.cluster.publishing import Publishing
 from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.settings import Settings
@@ -26,6 +26,7 @@ class There:
         app.state.lists = lambda: {
             key: {"url": self.publishing.url_of(key), "tag": tag} for key, tag in self.publishing.tags.items()
         }
+        app.state.problem = lambda: self.publishing.problem
         self.client = TestClient(core.Guarded(app, "the key"), "http://localhost", headers=KEY)
         self.told = Told(core="http://core", key="the key")
         self.nodes = []
@@ -89,11 +90,22 @@ def test_a_node_is_not_ready_before_its_lists_are_whole_and_says_why(there, s3):
     s3.broken.append("GET")
     assert not one.look()
     assert "does not answer" in one.problem
-    with pytest.raises(NodeError, match="older than"):
-        one.check()
+    assert one.stale
     s3.broken.clear()
     assert one.look()
-    one.check()
+    assert not one.stale
+
+
+def test_while_the_core_cannot_publish_nodes_answer_and_know_that_they_may_be_behind(there):
+    there.publishing.start()
+    one = there.node()
+    assert one.look()
+    there.client.app._app.state.problem = lambda: "The store does not answer."
+    assert one.look()
+    assert one.problem == "The store does not answer."
+    before = one.followed
+    one.look()
+    assert one.followed == before
 
 
 def test_a_core_that_names_what_cannot_be_is_not_followed(there, tmp_path):

@@ -15,7 +15,7 @@ import urllib.request
 import psutil
 import pytest
 
-from tocsin.gateway.cluster.serving import ClusterError, ray_running
+from tocsin.gateway.cluster.serving import ClusterError, Replica, ray_running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -144,6 +144,21 @@ def test_both_nodes_answer_changes_show_and_one_may_die(nodes, gateway, until):
     assert all(good)
     print(f"{len(failed)} calls failed when a node was lost")
     assert "BANK_A" in ask(added)[0]
+
+
+def test_a_replica_whose_lists_may_be_old_says_so_and_goes_on_answering():
+    from types import SimpleNamespace
+
+    from starlette.responses import PlainTextResponse
+    from starlette.testclient import TestClient
+
+    node = SimpleNamespace(name="node-1", stale=False)
+    client = TestClient(Replica(PlainTextResponse("I-AM-ALIVE"), node))
+    answer = client.get("/status")
+    assert (answer.status_code, answer.text, answer.headers["x-tocsin-node"]) == (200, "I-AM-ALIVE", "node-1")
+    node.stale = True
+    assert (client.get("/status").status_code, client.get("/status").text) == (503, "INDEX-STALE")
+    assert client.get("/m/lookup").status_code == 200
 
 
 @pytest.mark.parametrize(

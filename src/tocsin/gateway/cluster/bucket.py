@@ -37,15 +37,15 @@ class Bucket:
         Raises BucketError where the package is missing or the address is not understood.
         """
         try:
-            from obstore.store import from_url
+            from obstore.store import LocalStore, from_url
         except ModuleNotFoundError as error:
             raise BucketError("Lists in an object store need one more package: pip install 'tocsin[s3]'.") from error
         more: dict[str, Any] = {"retry_config": {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}}
         plain = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
         more["client_options"] = {"timeout": "60s", "connect_timeout": "5s", "allow_http": plain}
-        if url.partition("://")[0] in ("file", "memory"):
-            more = {}
         try:
+            if url.startswith("file://"):
+                return cls(LocalStore(prefix=url.removeprefix("file://"), mkdir=True), url)
             return cls(from_url(url, **more), url)
         except Exception as error:
             scheme = url.partition("://")[0]

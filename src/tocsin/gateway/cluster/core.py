@@ -17,7 +17,8 @@ from tocsin.gateway.refusals import Refused
 REGISTRY: Final = f"{INTERNAL}registry"
 
 router = APIRouter(include_in_schema=False)
-"""``app.state.lists`` gives the lists of now: by key, where each is and the tag of its head."""
+"""``app.state.lists`` gives the lists of now: by key, where each is and the tag of its head; ``app.state.problem`` why
+they may be older than what the core itself has, or nothing."""
 
 
 class Guarded:
@@ -40,7 +41,8 @@ class Guarded:
 def registry(request: Request, known: str = "") -> Response:
     """Return banks, keys, what is disabled, and where the lists are; 304 while that is what a node knows."""
     lists: Callable[[], Mapping[str, Mapping[str, str]]] = request.app.state.lists
-    told: dict[str, Any] = {"store": registry_of(of(request).store), "lists": lists()}
+    problem = request.app.state.problem()
+    told: dict[str, Any] = {"store": registry_of(of(request).store), "lists": lists(), "problem": problem}
     digest = digest_of(told)
     if digest == known:
         return Response(status_code=304)

@@ -72,7 +72,7 @@ class Node:
             base_url=told.core, headers=[(CLUSTER_KEY, told.key.encode())], timeout=20, trust_env=False
         )
         self._store = Store.open(self.data / "gateway.db")
-        self._digest = ""
+        self._digest = self._cores_problem = ""
         self._wanted: Mapping[str, Mapping[str, str]] = {}
         self._copies: dict[str, Copy] = {}
         self._stop = threading.Event()
@@ -94,10 +94,10 @@ class Node:
             self._stop.wait(ASK_S)
         self._thread.start()
 
-    def check(self) -> None:
-        """Raise NodeError when the core has not been heard of for long, so that the lists may be old."""
-        if time.monotonic() - self.followed > STALE_S:
-            raise NodeError(f"The lists are older than {STALE_S:.0f} s: {self.problem}")
+    @property
+    def stale(self) -> bool:
+        """Whether the core, or the core's store, has not been heard of for long, so that the lists may be old."""
+        return time.monotonic() - self.followed > STALE_S
 
     def close(self) -> None:
         """Stop following."""
@@ -125,7 +125,9 @@ class Node:
         if behind:
             self.problem = f"{behind[0]} is still being fetched."
             return False
-        self.followed, self.problem = time.monotonic(), ""
+        self.problem = self._cores_problem
+        if not self.problem:
+            self.followed = time.monotonic()
         return True
 
     def _take_up(self, told: Mapping[str, Any]) -> None:
@@ -139,6 +141,7 @@ class Node:
         for key in self._copies.keys() - wanted.keys():
             del self._copies[key]
             shutil.rmtree(self._shared / key, ignore_errors=True)
+        self._cores_problem = str(told["problem"])
         self._digest = told["digest"]
 
     def _fetched(self, key: str, wanted: Mapping[str, str]) -> bool:

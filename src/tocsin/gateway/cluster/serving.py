@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
+from starlette.responses import PlainTextResponse
+
 from tocsin.gateway.cluster.node import Node, Told
 from tocsin.gateway.forwarding import Core
 from tocsin.gateway.front import App, Receive, Scope, Send
@@ -65,25 +67,26 @@ class Lookups:
             decoders=given.decoders,
         )
         gateway = Gateway.open(settings, name=self._node.name)
-        _running["app"] = _Named(create_worker_app(gateway, Core(given.core, given.key)), self._node.name)
-
-    def check_health(self) -> None:
-        """Raise where the lists may be old: Ray then starts another replica in its place."""
-        self._node.check()
+        _running["app"] = Replica(create_worker_app(gateway, Core(given.core, given.key)), self._node)
 
 
-class _Named:
-    """Says in each answer which replica gave it."""
+class Replica:
+    """Says in each answer which replica gave it, and at ``/status`` when its lists may be old; it goes on answering."""
 
-    def __init__(self, app: App, name: str) -> None:
-        self._app, self._name = app, name.encode()
+    def __init__(self, app: App, node: Node) -> None:
+        self._app, self._node, self._name = app, node, node.name.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call."""
+
         async def named(message: Any) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), (b"x-tocsin-node", self._name)]
             await send(message)
 
+        if scope["type"] == "http" and scope["path"] == "/status" and self._node.stale:
+            await PlainTextResponse("INDEX-STALE", 503)(scope, receive, named)
+            return
         await self._app(scope, receive, named if scope["type"] == "http" else send)
 
 
