@@ -77,3 +77,47 @@ def test_banks_are_shared_and_no_longer(run, feed):
     assert "terms forbid" in run("share", "acme", "--bank", "MINE", code=2)
     assert "no longer reads anything" in run("unshare", "acme")
     assert run("partners") == ""
+
+
+def test_pushing_is_for_exchanges_that_take_hashes_and_for_banks_that_may_be_given(run, feed, tmp_path):
+    run("add", "LIST", "--api", "local_file", "--set", f"filename={feed}")
+    run("run", "LIST")
+    run("add", "NCII", "--api", "stop_ncii")
+    assert "takes no hashes" in run("push", "LIST", "--bank", "LIST", code=2)
+    assert "terms forbid" in run("push", "NCII", "--bank", "LIST", code=2)
+    assert "no bank named" in run("push", "NCII", "--bank", "NOWHERE", code=2)
+    assert "is not given" in run("push", "NCII", "--bank", "LIST", "--stop", code=2)
+    assert "Choose one" in run("push", "NCII", "--bank", "LIST", "--stop", "--once", code=2)
+    assert json.loads(run("status", "NCII", "--json"))["pushes"] == []
+
+
+def test_a_push_that_cannot_be_finished_exits_with_2_and_is_shown(run, tmp_path):
+    from datetime import UTC, datetime
+
+    from tocsin.gateway.banks_tables import Bank
+    from tocsin.gateway.store import Store
+    from tocsin.matching.lists import Entry, Terms, build
+
+    run("add", "NCII", "--api", "stop_ncii")
+    store = Store.open(tmp_path / "data" / "gateway.db")
+    with store.session() as session:
+        session.add(Bank(name="MINE", folder="mine", labels=[], created_at=datetime.now(UTC)))
+    store.close()
+    build(tmp_path / "data" / "banks" / "mine", Terms(name="MINE"), [("t", [Entry(1, [("md5", bytes(16))], id="e")])])
+    assert "No credentials are set" in run("push", "NCII", "--bank", "MINE", "--once", code=2)
+    assert "from now on" in run("push", "NCII", "--bank", "MINE", "--tag", "one")
+    [shown] = json.loads(run("status", "NCII", "--json"))["pushes"]
+    assert (shown["bank"], shown["scheduled"], shown["waiting"], shown["tags"]) == ("MINE", True, 1, ["one"])
+    assert "0 hashes of MINE" in run("push", "NCII", "--bank", "MINE", "--held", "leave")
+    assert "stop that first" in run("remove", "NCII", code=2)
+    assert "taken back" in run("push", "NCII", "--bank", "MINE", "--take-back")
+    assert "no longer given" in run("push", "NCII", "--bank", "MINE", "--stop")
+    assert "its bank stays" in run("remove", "NCII")
+
+
+def test_feedback_is_switched_on_and_off(run):
+    run("add", "NCII", "--api", "stop_ncii")
+    assert "hears from now on" in run("feedback", "NCII", "--on")
+    assert json.loads(run("status", "NCII", "--json"))["hub_feedback"] is True
+    assert "no longer hears" in run("feedback", "NCII", "--off")
+    assert "no exchange named" in run("feedback", "NOBODY", "--on", code=2)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tocsin.exchange.calling import ATTEMPTS, Caller, checked_base, same_place
-from tocsin.exchange.pages import Expired, Refused, Unreachable, Unusable
+from tocsin.exchange.pages import Expired, Lost, Refused, Unreachable, Unusable
 
 
 def caller(handler, **more):
@@ -160,3 +160,28 @@ def test_a_file_that_has_not_changed_is_not_fetched_again(tmp_path):
     assert calling.download("/list", tmp_path / "list", {}) == '"v1"'
     assert (tmp_path / "list").read_bytes() == b"new"
     assert calling.download("/list", tmp_path / "list", {"If-None-Match": '"v1"'}) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "lost"),
+    [
+        (httpx.Response(503), False),
+        (httpx.Response(429), False),
+        (httpx.Response(500), True),
+        (httpx.Response(504), True),
+        (httpx.ConnectError("x"), False),
+        (httpx.ConnectTimeout("x"), False),
+        (httpx.ReadTimeout("x"), True),
+        (httpx.RemoteProtocolError("x"), True),
+    ],
+)
+def test_a_lost_answer_is_told_from_one_that_says_no(answer, lost):
+    def handler(_):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    caller = Caller("https://api.example", transport=httpx.MockTransport(handler))
+    with pytest.raises(Unreachable) as caught:
+        caller.post("/x", json={})
+    assert isinstance(caught.value, Lost) is lost

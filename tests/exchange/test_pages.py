@@ -16,3 +16,9 @@ def test_a_count_stays_as_it_is():
 def test_a_page_without_checkpoint_does_not_end_a_range():
     assert Page(()).checkpoint is None
     assert Unreachable("busy", 5).after == 5
+
+
+def test_a_refusal_tells_whether_it_is_about_the_credentials():
+    from tocsin.exchange.pages import Refused
+
+    assert [Refused("x", code).about_us for code in (0, 401, 403, 400, 422)] == [True, True, True, False, False]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.exchange import stopncii
-from tocsin.exchange.pages import Expired, Opinion, Refused, Unusable
+from tocsin.exchange.pages import Expired, Opinion, Outgoing, Refused, Sink, Unusable
 from tocsin.exchange.stopncii import StopNCII, page_of, parse_page, read_record, record_of
 from tocsin.matching.lists import Entry, Rejected, Status
 
@@ -215,3 +215,46 @@ def test_what_is_served_is_read_by_the_package_threatexchange(monkeypatch):
     assert (fetched.count, fetched.hasMoreRecords, fetched.nextSetTimestamp) == (1, False, 9)
     assert fetched.hashRecords[0].hashValue == HASH
     assert fetched.hashRecords[0].CSPFeedbacks[0].source == "P"
+
+
+def pushing(handler):
+    keys = KEYS | {"submit_function_key": "h", "feedback_function_key": "g"}
+    return StopNCII(keys, transport=httpx.MockTransport(handler), sleep=lambda _: None)
+
+
+def test_hashes_are_given_and_those_it_leaves_out_are_told_apart():
+    bodies = []
+
+    def answer(request):
+        bodies.append((request.url.path, json.loads(request.content)))
+        return httpx.Response(200, json={"count": 1, "rejected": [{"record": 2, "reason": "no"}, {"record": 9}, 5]})
+
+    receipts = pushing(answer).give([Outgoing("pdq", "a" * 64), Outgoing("md5", "b" * 32)], ["t"])
+    assert [(one.taken, one.reason) for one in receipts] == [(True, ""), (False, "no")]
+    path, body = bodies[0]
+    assert path.endswith("/SubmitHashes")
+    assert [one["signalType"] for one in body["hashRecords"]] == ["ImagePDQ", "VideoMD5"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"rejected": null}'])
+def test_an_answer_without_words_takes_everything(content):
+    receipts = pushing(lambda _: httpx.Response(200, content=content)).give([Outgoing("pdq", "a" * 64)], [])
+    assert [one.taken for one in receipts] == [True]
+
+
+def test_withdrawals_go_as_feedback_and_missing_keys_are_named():
+    bodies = []
+
+    def answer(request):
+        bodies.append(json.loads(request.content))
+        return httpx.Response(200)
+
+    assert pushing(answer).take_back([Outgoing("pdq", "a" * 64)])[0].taken
+    assert bodies[0]["hashFeedbacks"] == [{"hashValue": "a" * 64, "tags": [], "feedbackValue": "Withdrawn"}]
+    bare = StopNCII(KEYS, transport=httpx.MockTransport(answer))
+    for call, key in ((lambda: bare.give([], []), "submit"), (lambda: bare.take_back([]), "feedback")):
+        with pytest.raises(Refused, match=f"{key}_function_key") as caught:
+            call()
+        assert caught.value.about_us
+    assert isinstance(bare, Sink)
+    assert bare.find(Outgoing("pdq", "a" * 64)) == ""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.exchange import threatexchange
-from tocsin.exchange.pages import Opinion, Refused, Unusable
+from tocsin.exchange.pages import Opinion, Outgoing, Refused, Unusable
 from tocsin.exchange.threatexchange import ThreatExchange, parse_page, read_update
 from tocsin.matching.lists import Entry, Rejected, Status
 
@@ -175,3 +175,33 @@ def test_a_token_and_a_group_are_needed():
         ThreatExchange({}, "1")
     with pytest.raises(Refused, match="number"):
         ThreatExchange(TOKEN, "../1")
+
+
+def test_our_own_descriptor_is_found_and_nobody_elses():
+    answers = [
+        {"data": [{"id": "7", "raw_indicator": PDQ, "owner": {"id": "99"}}]},
+        {"data": [{"id": "8", "raw_indicator": PDQ, "owner": {"id": "12345678"}}]},
+        {"data": []},
+    ]
+    source = client(lambda _: httpx.Response(200, json=answers.pop(0)))
+    assert [source.find(Outgoing("pdq", PDQ)) for _ in range(3)] == ["", "8", ""]
+    for odd in ({}, {"data": [5]}, []):
+        with pytest.raises(Unusable):
+            client(lambda _, odd=odd: httpx.Response(200, json=odd)).find(Outgoing("pdq", PDQ))
+
+
+def test_a_descriptor_is_published_with_tags_and_deleted_and_gone_is_gone():
+    asked = []
+
+    def answer(request):
+        asked.append((request.method, request.url.path, dict(httpx.QueryParams(request.content.decode()))))
+        return httpx.Response(404 if request.method == "DELETE" else 200, json={"success": True, "id": "8"})
+
+    source = client(answer)
+    [receipt] = source.give([Outgoing("md5", "d" * 32)], ["one", "two"])
+    assert (receipt.taken, receipt.remote) == (True, "8")
+    assert (asked[0][2]["type"], asked[0][2]["tags"]) == ("HASH_VIDEO_MD5", "one,two")
+    assert source.take_back([Outgoing("md5", "d" * 32, "8")])[0].taken
+    assert asked[1][:2] == ("DELETE", "/v21.0/8")
+    with pytest.raises(Refused):
+        client(lambda _: httpx.Response(400)).take_back([Outgoing("md5", "d" * 32, "8")])

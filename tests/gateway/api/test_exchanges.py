@@ -196,3 +196,43 @@ def test_partners_are_kept_by_who_may_do_everything(filed, jpeg):
     assert filed.delete("/v1/partners/acme", headers=admin).status_code == 404
     assert filed.get("/c/exchanges").status_code == 401
     assert isinstance(filed, TestClient)
+
+
+def test_a_bank_is_given_to_an_exchange_counted_and_stopped(filed, make_list):
+    keys = {"fetch_function_key": "f", "subscription_key": "s", "submit_function_key": "h"}
+    filed.post("/c/exchanges/api/stop_ncii", json={"credential_json": keys})
+    filed.post("/c/exchanges", json={"bank": "NCII", "api": "stop_ncii"})
+    filed.post("/c/banks", json={"name": "MINE"})
+    make_list(filed.gateway.catalogue.named("MINE").folder, made_up(3), name="MINE")
+    [push] = filed.put("/v1/exchanges/NCII/push", json={"bank": "MINE", "tags": ["t"]}).json()
+    assert (push["bank"], push["scheduled"], push["tags"]) == ("MINE", True, ["t"])
+    assert filed.get("/c/exchange/NCII/status").json()["pushes"] == [push]
+    assert filed.delete("/c/exchange/NCII").status_code == 403
+    held = filed.put("/v1/exchanges/NCII/push", json={"bank": "MINE", "held": "again"})
+    assert held.status_code == 200
+    [stopped] = filed.delete("/v1/exchanges/NCII/push", params={"bank": "MINE"}).json()
+    assert stopped["scheduled"] is False
+    assert filed.delete("/c/exchange/NCII").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("FILE", {"bank": "FILE"}, 403),
+        ("NOBODY", {"bank": "FILE"}, 404),
+        ("FILE", {}, 422),
+        ("FILE", {"bank": "FILE", "held": "perhaps"}, 422),
+        ("FILE", {"bank": "FILE", "held": "leave"}, 404),
+    ],
+)
+def test_odd_pushes_are_refused_with_a_sentence(filed, path, body, code):
+    answer = filed.put(f"/v1/exchanges/{path}/push", json=body)
+    assert (answer.status_code, bool(answer.json()["message"])) == (code, True)
+
+
+def test_the_hubs_decisions_are_told_only_where_that_is_switched_on(filed):
+    filed.post("/c/exchanges", json={"bank": "NCII", "api": "stop_ncii"})
+    assert filed.get("/c/exchange/NCII/status").json()["hub_feedback"] is False
+    assert filed.put("/c/exchange/NCII", json={"hub_feedback": True}).status_code == 200
+    assert filed.get("/c/exchange/NCII/status").json()["hub_feedback"] is True
+    assert filed.put("/c/exchange/FILE", json={"hub_feedback": True}).status_code == 403

@@ -332,3 +332,49 @@ def test_a_login_that_is_none_is_refused(base):
     for text in ("Basic", "Basic !!!", "Basic " + base64.b64encode(b"acme").decode(), "Bearer x"):
         answer = httpx.get(f"{base}/serve/ncmec/v2/status", headers={"authorization": text})
         assert answer.status_code == 401
+
+
+def test_one_gateway_gives_to_another_and_takes_back(gateway, key, tmp_path):
+    from tocsin.gateway.banks_tables import Bank
+
+    with gateway.store.session() as session:
+        session.add(Bank(name="INBOX", folder="inbox", labels=[], created_at=gateway.clock.now()))
+    gateway.catalogue.refresh()
+    gateway.desk.partners.grant("acme", [], inbox="INBOX")
+    rows = [Entry(n, [("pdq", bytes.fromhex(made_up(n)))], id=f"e{n}") for n in (11, 12)]
+    build(tmp_path / "theirs", Terms(name="THEIRS"), [("test", rows)])
+    other = Gateway.open(Settings(data=tmp_path / "other", lists=(tmp_path / "theirs",)))
+    try:
+        with served(gateway) as address:
+            keys = dict.fromkeys(
+                ("fetch_function_key", "subscription_key", "submit_function_key", "feedback_function_key"), key
+            )
+            base = {"base_url_override": f"{address}/serve/stopncii/v1"}
+            other.desk.exchanges.set_credentials("stop_ncii", keys | base, trusted=True)
+            other.desk.exchanges.create("HUBBY", "stop_ncii", {}, trusted=True)
+            other.desk.pushes.set("HUBBY", "THEIRS")
+            assert other.desk.pushes.run("HUBBY", "THEIRS").done.given == 2
+            inbox = gateway.settings.banks / "inbox"
+            held = {value.hex() for one in HashList.open(inbox).view.all_entries() for _, value in one.hashes}
+            assert held == {made_up(11), made_up(12)}
+            remove(tmp_path / "theirs", ["e11"])
+            assert other.desk.pushes.run("HUBBY", "THEIRS").done.gone == 1
+            held = {value.hex() for one in HashList.open(inbox).view.all_entries() for _, value in one.hashes}
+            assert held == {made_up(12)}
+    finally:
+        other.close()
+
+
+def test_disabled_content_is_not_served(gateway, key):
+    from tocsin.gateway.banks_tables import DisabledEntry
+    from tocsin.gateway.ids import FIRST_OF_LISTS
+    from tocsin.matching.lists.entry import key_of
+
+    number = FIRST_OF_LISTS | int.from_bytes(key_of(Entry(0, id="e1"))[:8], "big") >> 12
+    with gateway.store.session() as session:
+        session.add(DisabledEntry(bank="MINE", entry_id=number, disable_until_ts=0))
+    with served(gateway) as address:
+        page = httpx.get(f"{address}/serve/stopncii/v1/FetchHashes", headers={"x-functions-key": key}).json()
+    told = {one["hashValue"] for one in page["hashRecords"]}
+    assert made_up(1) not in told
+    assert made_up(2) in told

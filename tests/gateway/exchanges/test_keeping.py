@@ -15,7 +15,7 @@ def test_an_exchange_comes_with_the_bank_it_feeds(desk, exchange, store):
     assert desk.exchanges.status(exchange) == {
         "checkpoint_ts": None, "running_fetch_start_ts": None, "last_fetch_complete_ts": None,
         "last_fetch_succeeded": None, "up_to_date": False, "fetched_items": 0, "message": "", "failures": 0,
-        "last_fetch": {}, "verdicts_waiting": 0,
+        "last_fetch": {}, "verdicts_waiting": 0, "hub_feedback": False,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from tocsin.gateway.exchanges.numbering import Numbering
 from tocsin.matching.lists import Entry, Status
 from tocsin.matching.lists.view import View
 
-BATCH: Final = 20_000
+BATCH: Final = 50_000
 """Entries that are compared in one transaction; between two, partners are answered."""
 
 SIGNALS: Final = ("pdq", "md5")

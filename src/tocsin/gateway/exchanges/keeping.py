@@ -144,7 +144,7 @@ class Exchanges:
                 session.delete(held)
 
     def told(self) -> dict[str, tuple[str, datetime]]:
-        """Return the exchanges that are told the hub's decisions, by their list's name as the hub has it, since when."""
+        """Return the exchanges that are told the hub's decisions, by the list name the hub has, since when."""
         chosen = select(Bank.name, FeedbackSwitch.exchange, FeedbackSwitch.since).join(
             Bank, Bank.exchange == FeedbackSwitch.exchange
         )
