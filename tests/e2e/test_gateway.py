@@ -1,0 +1,487 @@
+"""A platform's whole chain with real processes: what is uploaded, said, paid and streamed reaches people, who decide.
+
+``tocsin up``, ``tocsin gateway``, ``tocsin report worker``, ffmpeg and Chromium are the real ones; the authority's
+service is the sandbox of the tests. Every picture is a made landscape.
+"""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import officer
+import pytest
+from click.testing import CliRunner
+from lxml import etree
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import select
+from streaming import FFMPEG, free_port, landscape, make_stream, pushing
+
+from tocsin.cli import main
+from tocsin.demo.desktop import chromium, until
+from tocsin.demo.stage import Stage
+from tocsin.evidence.sealing import key_file, new_identity, recipient_of
+from tocsin.hub.store.reports import View
+from tocsin.hub.store.schema import Alert, EvidenceRecord, FindingRecord
+
+_NAME = "tocsin_tests_reporting_sandbox"
+_SPEC = importlib.util.spec_from_file_location(_NAME, Path(__file__).parents[1] / "reporting" / "sandbox.py")
+sandbox: Any = importlib.util.module_from_spec(_SPEC)
+sys.modules.setdefault(_NAME, sandbox)
+_SPEC.loader.exec_module(sandbox)
+
+XSD = Path(__file__).resolve().parents[3] / "shared" / "reference" / "cybertipline.xsd"
+WAIT_S = 30
+LIST, BANK = "demo-pictures", "DEMO_PICTURES"
+INCIDENT = "Child Pornography (possession, manufacture, and distribution)"
+SCOPES = "lookup,messages,payments,streams"
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not Path(chromium()).exists(), reason="needs Chromium"),
+    pytest.mark.skipif(not FFMPEG, reason="ffmpeg is not installed"),
+]
+
+
+def tocsin(*arguments: object) -> str:
+    """Run a short command to its end and return what it printed."""
+    done = CliRunner().invoke(main, [str(each) for each in arguments])
+    assert done.exit_code == 0, f"{arguments}: {done.output} {done.exception!r}"
+    return str(done.stdout)
+
+
+@dataclass
+class Chain:
+    """The platform: its hub and people, its gateway, and what the tests found out on the way."""
+
+    stage: Stage
+    folder: Path
+    listed: list[Path]
+    browser: Browser
+    pages: dict[str, Page] = field(default_factory=dict)
+    api: httpx.Client = field(default_factory=httpx.Client)
+    gateway: "subprocess.Popen[bytes] | None" = None
+    key: str = ""
+    reporting_key: str = ""
+    token: str = ""
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "gateway"
+
+    def page(self, who: str) -> Page:
+        """Return somebody's browser, signed in by hand once."""
+        if who not in self.pages:
+            page = officer.open_page(self.browser, self.stage.url, viewport={"width": 1280, "height": 900})
+            account = getattr(self.stage.cast, who)
+            page.goto("/sign-in")
+            page.get_by_label("E-mail address").fill(account.email)
+            page.get_by_label("Password").fill(account.password)
+            page.get_by_role("button", name="Continue").click()
+            page.locator("input[name=code]").fill(account.code())
+            page.locator("main button").first.click()
+            page.wait_for_url(re.compile("/(alerts|people)"))
+            page.wait_for_selector("html.js")
+            self.pages[who] = page
+        return self.pages[who]
+
+    def ask(self, who: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask the hub's API as somebody who is signed in."""
+        page = self.page(who)
+        csrf = page.request.get("/api/v1/session").json()["csrf"]
+        answer = page.request.post(path, data=body, headers={"X-CSRF-Token": csrf})
+        assert answer.ok, answer.text()
+        return dict(answer.json())
+
+    def alerts(self) -> frozenset[str]:
+        """The alerts there are, by id."""
+        with self.stage._reading() as session:
+            return frozenset(session.scalars(select(Alert.id)))
+
+    def alert(self, besides: frozenset[str], *categories: str) -> Alert:
+        """Wait for another alert, of one of these categories, whose evidence has arrived."""
+
+        def found() -> Alert | None:
+            with self.stage._reading() as session:
+                held = select(FindingRecord.alert_id).join(
+                    EvidenceRecord, EvidenceRecord.digest == FindingRecord.evidence
+                )
+                query = select(Alert).where(
+                    Alert.category.in_(categories),
+                    Alert.id.not_in(besides),
+                    Alert.id.in_(held.where(EvidenceRecord.status == "stored")),
+                )
+                return session.scalars(query.order_by(Alert.number.desc())).unique().first()
+
+        return until(found, WAIT_S, f"an alert of category {categories} with its evidence")
+
+    def start_gateway(self) -> None:
+        """Start the gateway, with a key for the platform that calls it."""
+        log = self.folder / "gateway.log"
+        log.unlink(missing_ok=True)
+        argv = [sys.executable, "-m", "tocsin", "gateway", "--data", str(self.data), "--port", "0", "--allow-private"]
+        gateway = self.stage.processes.start([*argv, "--list", str(self.folder / "list")], log=log)
+        self.gateway = gateway
+
+        def address() -> str | None:
+            found = re.search(r"up at (http://\S+)", log.read_text())
+            assert found or gateway.poll() is None, log.read_text()
+            return found[1] if found else None
+
+        if not self.key:
+            asked = ("platform", "--scope", SCOPES, "--data", self.data, "--json")
+            self.key = json.loads(tocsin("gateway", "key", "new", *asked))["key"]
+        self.api.close()
+        self.api = httpx.Client(
+            base_url=until(address, WAIT_S, "the gateway's start"), headers={"X-API-Key": self.key}, timeout=WAIT_S
+        )
+
+    def stop_gateway(self) -> None:
+        """Ask the gateway to end."""
+        assert self.gateway is not None
+        assert self.stage.processes.stop(self.gateway, patience=15) == 0
+
+    def upload(self, number: int, account: str) -> dict[str, Any]:
+        """Upload a listed picture, saved anew as a JPEG that was made smaller."""
+        made = self.folder / f"upload-{number}.jpg"
+        landscape(number).resize((280, 210)).save(made, quality=80)
+        asked = {"item": f"post-{number}", "account": account}
+        answer = self.api.post("/m/lookup", params=asked, files={"photo": ("holiday.jpg", made.read_bytes())})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def unlock(self, page: Page, reason: str) -> None:
+        """Say why, and open the item with the key, by keyboard alone."""
+        page.focus("#reason")
+        page.keyboard.type(reason)
+        page.keyboard.press("Enter")
+        expect(page.locator("#passphrase")).to_be_visible()
+        page.focus("#passphrase")
+        page.keyboard.type(self.stage.cast.passphrase)
+        page.keyboard.press("Enter")
+
+    def report(self, alert: str, digest: str, user: str) -> str:
+        """Draft a report as the reviewer and approve it as the second person, over the API."""
+        facts = {"incident_type": INCIDENT, "incident_at": datetime.now(UTC).isoformat()}
+        facts["reported"] = [{"identifier": user}]
+        body = {"alert": alert, "facts": facts, "files": [{"evidence": digest}]}
+        made = self.ask("officer", "/api/v1/reports", body)["id"]
+        self.ask("officer", f"/api/v1/reports/{made}/ready", {})
+        self.ask("supervisor", f"/api/v1/reports/{made}/approve", {})
+        return str(made)
+
+    def evidence_of(self, alert: str) -> str:
+        with self.stage._reading() as session:
+            return str(session.scalar(select(FindingRecord.evidence).where(FindingRecord.alert_id == alert)))
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    folder = tmp_path_factory.mktemp("platform")
+    listed = []
+    (folder / "pictures").mkdir()
+    for number in (5, 7, 9, 11):
+        listed.append(folder / "pictures" / f"landscape-{number}.png")
+        landscape(number).save(listed[-1])
+    tocsin("lists", "build", LIST, "--from", folder / "pictures", "--out", folder / "list")
+    with Stage(tls=True) as stage, officer.browser() as opened:
+        stage.prepare()
+        stage.start_hub()
+        made = Chain(stage, folder, listed, opened)
+        _under_a_policy(made)
+        made.start_gateway()
+        _reporting(made)
+        _bring_key(made, made.page("officer"))
+        yield made
+        made.api.close()
+
+
+def _under_a_policy(chain: Chain) -> None:
+    """Write and sign the policy, add it at the hub, and enrol the gateway under it."""
+    made, cast = chain.folder, chain.stage.cast
+    chain.reporting_key, reporting = new_identity()
+    policy = made / "policy.yaml"
+    keys = ("--recipient", recipient_of(cast.identity), "--recovery", new_identity()[1])
+    tocsin("order", "new", "platform-policy", "--example", *keys, "--out", policy)
+    more = f"recipients:\n  - name: Example reporting worker\n    age: {reporting}\n    role: officer\n"
+    policy.write_text(policy.read_text().replace("recipients:\n", more, 1))
+    tocsin("order", "keygen", "--out", made / "authority.key")
+    tocsin("order", "sign", policy, "--key", made / "authority.key", "--out", made / "policy.json")
+    order = chain.ask("officer", "/api/v1/orders", {"signed": (made / "policy.json").read_text()})
+    token = chain.ask("officer", f"/api/v1/orders/{order['id']}/token", {})["token"]
+    where = ("--hub", chain.stage.url, "--token", token, "--label", "gateway-1", "--data", chain.data)
+    said = tocsin("gateway", "enrol", *where, "--order", made / "policy.json")
+    assert "Enrolled as 'gateway-1'" in said
+
+
+def _reporting(chain: Chain) -> None:
+    """Let the administrator say who reports, and make the worker's token."""
+    page = chain.page("administrator")
+    page.goto("/reporting")
+    page.fill("#platform", "Example Video Service")
+    page.fill("#email", "reports@video.example")
+    page.get_by_label("A second person approves each report").check(force=True)
+    page.locator("form[action='/reporting/reporter'] button.main").click()
+    expect(page.locator(".message.done")).to_contain_text("Saved")
+    page.fill("#name", "worker 1")
+    page.get_by_role("button", name="Make its token").click()
+    expect(page.locator("#token")).to_be_visible()
+    chain.token = page.locator("#token").inner_text().strip()
+
+
+@contextmanager
+def authority() -> Iterator[tuple[Any, str]]:
+    """The authority's service of the tests, over HTTP on this machine: (the service, its address)."""
+    service = sandbox.Sandbox(lambda: datetime.now(UTC), xsd=XSD.read_bytes())
+    with sandbox.served(service) as address:
+        yield service, address
+
+
+def test_an_upload_is_reviewed_by_keyboard_reported_and_filed_once(chain: Chain) -> None:
+    if not XSD.is_file():
+        pytest.skip("NCMEC's schema is not beside the repository (shared/reference)")
+    before = chain.alerts()
+    told = chain.upload(5, "user-17")
+    assert [each["bank_content_id"] for each in told["pdq"][BANK]], told
+    alert = chain.alert(before, "known-media-match")
+    chain.upload(7, "user-18")
+    other = chain.alert(before | {alert.id}, "known-media-match")
+
+    page = chain.page("officer")
+    page.goto("/review")
+    page.wait_for_selector("html.js")
+    rows = page.locator("#queue a.row").count()
+    for _ in range(rows):
+        page.keyboard.press("j")
+        if page.evaluate("document.activeElement.dataset.alert") == alert.id:
+            break
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(alert.id))
+    chain.unlock(page, "Triage of a matching upload")
+    canvas = page.locator(".pictures canvas")
+    expect(canvas).to_have_count(1, timeout=60_000)
+    expect(canvas).to_have_css("filter", re.compile(r"blur\(24px\) grayscale\(1\)"))
+    expect(page.locator("#evidence table.found", has_text="What the service said")).to_contain_text("user-17")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("i")
+    with page.expect_response(lambda r: r.url.endswith("/views")) as looked:
+        page.keyboard.down(" ")
+    assert looked.value.status == 201
+    expect(canvas).to_have_css("filter", "grayscale(1)")
+    page.keyboard.up(" ")
+    page.keyboard.press("v")
+    page.keyboard.press("1")
+    page.keyboard.type("Looked at it; it is the listed picture.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#detail .message.done")).to_contain_text("This is the next one")
+    page.goto(f"/review/{other.id}")
+    page.wait_for_selector("html.js")
+    page.keyboard.press("a")
+    expect(page.locator("#detail .message.done")).to_contain_text("You have it")
+
+    page.goto(f"/alerts/{alert.id}")
+    page.click(".act >> text=Report…")
+    page.select_option("#incident_type", INCIDENT)
+    page.fill("#identifier", "user-17")
+    page.locator("input[name=send-0]").check(force=True)
+    page.click("text=Save the draft")
+    expect(page.locator(".message.done")).to_contain_text("Drafted")
+    page.click("text=Hand to a second person")
+    expect(page.locator("main")).to_contain_text("A second person approves this; you drafted it.")
+    report = page.url.partition("?")[0]
+    second = chain.page("supervisor")
+    second.goto(report)
+    second.click("text=Approve and send")
+    expect(second.locator("h1")).to_contain_text("waits for the worker")
+    unseen = chain.report(other.id, chain.evidence_of(other.id), "user-18")
+
+    with authority() as (service, address):
+        _worker(chain, address)
+        _worker(chain, address)
+        assert service.wrongs == []
+        assert service.filed() == {"user-17": 1, "user-18": 1}
+        viewed = {
+            held.user: [etree.fromstring(xml).findtext("fileViewedByEsp") for xml in held.details.values()]
+            for held in service.reports.values()
+        }
+        assert viewed == {"user-17": ["true"], "user-18": [None]}
+        names = [etree.fromstring(xml).findtext("originalFileName") for xml in service.reports[4001].details.values()]
+        assert names == ["holiday.jpg"]
+    with chain.stage._reading() as session:
+        looks = session.scalars(select(View).where(View.how.in_(("grey", "colour", "played")))).all()
+        assert [(each.alert_id, each.item) for each in looks] == [(alert.id, 1)]
+    page.goto(report)
+    expect(page.locator("main")).to_contain_text("Filed")
+    expect(page.locator("main")).to_contain_text("as number 4001, with 1 file.")
+    page.goto("/reports?show=filed")
+    expect(page.locator("main")).to_contain_text("R-1")
+    page.goto(f"/reports/{unseen}")
+    expect(page.locator("main")).to_contain_text("nobody: the report does not say that it was viewed")
+
+
+def _bring_key(chain: Chain, page: Page) -> None:
+    """Keep the reviewer's key in this browser, as one does on the first day."""
+    page.goto("/key")
+    page.set_input_files("#key-in", str(chain.stage.cast.key_file))
+    page.fill("#old-pass", chain.stage.cast.passphrase)
+    page.click("text=Bring it in")
+    expect(page.locator("[data-part=held]")).to_be_visible(timeout=60_000)
+
+
+def _worker(chain: Chain, address: str) -> None:
+    """Let the reporting worker go over what is due, in a process of its own."""
+    folder, certificate = chain.folder, chain.stage.certificate
+    assert certificate is not None
+    (folder / "token").write_text(chain.token)
+    (folder / "reporting.key").write_text(key_file(chain.reporting_key))
+    (folder / "ncmec.json").write_text('{"username": "u", "password": "p"}')
+    for name in ("token", "reporting.key", "ncmec.json"):
+        (folder / name).chmod(0o600)
+    argv = [
+        sys.executable, "-m", "tocsin", "report", "worker", "--hub", chain.stage.url, "--certificate", certificate[0],
+        "--token-file", folder / "token", "--credentials", folder / "ncmec.json", "--key", folder / "reporting.key",
+        "--data", folder / "worker", "--service", address, "--once",
+    ]  # fmt: skip
+    done = subprocess.run([*map(str, argv)], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_conversation_gives_an_alert_whose_words_only_the_key_opens(chain: Chain) -> None:
+    before = chain.alerts()
+    at = datetime.now(UTC) - timedelta(minutes=2)
+    said = [
+        ("u-12", "im 13 btw, just started year 9"),
+        ("u-77", "cool. are your parents home right now?"),
+        ("u-77", "dont tell anyone we talk, ok"),
+    ]
+    messages = [
+        {"id": f"m{n}", "author": who, "at": (at + timedelta(seconds=20 * n)).isoformat(), "text": text}
+        for n, (who, text) in enumerate(said)
+    ]
+    people = [{"id": "u-77", "age_band": "adult"}, {"id": "u-12", "age_band": "13-15"}]
+    answer = chain.api.post("/v1/messages", json={"thread": "room-1", "participants": people, "messages": messages})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["findings"]
+    assert {one["participant"] for one in found} == {"u-77"}
+    assert any(one["recorded"] for one in found)
+    alert = chain.alert(before, "grooming-signal")
+    page = chain.page("officer")
+    page.goto(f"/review/{alert.id}")
+    assert "year 9" not in page.content()
+    chain.unlock(page, "Triage of a conversation")
+    thread = page.locator("#evidence [data-part=thread]")
+    expect(thread).to_contain_text("just started year 9", timeout=60_000)
+    expect(page.locator("#evidence table.found", has_text="What the service said").first).to_contain_text("u-77")
+
+
+def test_payments_go_to_review_and_to_support_apart(chain: Chain) -> None:
+    def at(days: float) -> str:
+        return (datetime.now(UTC) - timedelta(days=days)).isoformat()
+
+    sums = {"amount": "40.00", "currency": "GBP"}
+    strangers = {
+        "account": "acct-1",
+        "age_band": "adult",
+        "payments": [{"id": f"p{n}", "at": at(80 - 5 * n), "to": f"r{n % 5}", **sums} for n in range(12)],
+        "receivers": [{"id": f"r{n}", "country": "PH", "kind": "person", "tie": "none"} for n in range(5)],
+        "purchases": [
+            {"id": f"b{n}", "at": at(80 - 15 * n), "kind": kind}
+            for n, kind in enumerate(("vpn", "screen-capture", "live-video"))
+        ],
+    }
+    young = {
+        "account": "acct-2",
+        "age_band": "13-15",
+        "payments": [
+            {"id": f"g{n}", "at": at(20 - n / 2), "to": "new", "amount": 60, "currency": "EUR", "means": "gift-card"}
+            for n in range(4)
+        ],
+    }
+    before = chain.alerts()
+    outcomes = [chain.api.post("/v1/payments", json=one).json()["outcome"] for one in (strangers, young)]
+    assert outcomes == ["review", "support"]
+    review, support = (chain.alert(before, category) for category in ("payment-indicator", "support-indicator"))
+    page = chain.page("officer")
+    page.goto("/review")
+    expect(page.locator(f"#queue a[data-alert='{review.id}']")).to_be_visible()
+    expect(page.locator(f"#queue a[data-alert='{support.id}']")).to_have_count(0)
+    page.click("a.chip >> text=Somebody may need support")
+    expect(page.locator("#queue a.row")).to_have_count(1)
+    page.locator("#queue a.row").click()
+    expect(page.locator("#alert-title")).to_contain_text("Somebody may need support")
+    page.wait_for_selector("html.js")
+    page.keyboard.press("a")
+    expect(page.locator("#detail .message.done")).to_contain_text("You have it")
+    page.goto(f"/reports/new?alert={support.id}")
+    expect(page.locator("main")).to_contain_text("somebody who may need support, not a suspect")
+
+
+def test_a_live_stream_gives_an_alert_whose_seconds_play_muted_after_a_click(chain: Chain) -> None:
+    before = chain.alerts()
+    (chain.folder / "show").mkdir()
+    video = make_stream(chain.folder / "show", chain.listed[2], on=1.0, off=5.0)
+    address = f"rtmp://127.0.0.1:{free_port()}/live/key"
+    begun = chain.api.post("/v1/streams", json={"url": f"{address}?listen", "name": "channel 3", "after": 0})
+    assert begun.status_code == 201, begun.text
+    stream = begun.json()["id"]
+
+    def told() -> dict[str, Any]:
+        return dict(chain.api.get(f"/v1/streams/{stream}").json())
+
+    def rang() -> bool:
+        return any(one["rung"] != "note" and one.get("sealed") for one in told()["events"])
+
+    _push_until(video, address, rang)
+    chain.api.delete(f"/v1/streams/{stream}")
+    alert = chain.alert(before, "live-stream-concern", "known-media-match")
+    page = chain.page("officer")
+    page.goto(f"/review/{alert.id}")
+    chain.unlock(page, "Triage of a live stream")
+    held = page.locator(".pictures figure", has_text=".mp4").first
+    expect(held).to_be_visible(timeout=60_000)
+    assert page.locator("#evidence video").count() == 0
+    held.get_by_role("button", name="open the video").click()
+    video_ = held.locator("video")
+    until(lambda: video_.evaluate("v => v.readyState") >= 2, WAIT_S, "the first frame of the video")
+    expect(video_).to_have_css("filter", re.compile(r"blur\(24px\) grayscale\(1\)"))
+    assert video_.evaluate("v => [v.muted, v.paused]") == [True, True]
+    assert video_.evaluate("v => [v.videoWidth, v.videoHeight]") == [320, 240]
+
+
+def _push_until(video: Path, address: str, done: Callable[[], bool]) -> None:
+    """Push the stream, again while nobody listens yet, until something is true."""
+    for _ in range(20):
+        with pushing(video, "-f", "flv", address) as pusher:
+            until(lambda: done() or pusher.poll() is not None, WAIT_S, "a finding that rings")
+        if done():
+            return
+    raise AssertionError("the stream rang nobody")
+
+
+def test_the_logs_of_hub_and_gateway_verify_and_hold_no_words(chain: Chain) -> None:
+    before = chain.alerts()
+    chain.upload(11, "user-21")
+    chain.alert(before, "known-media-match")
+    chain.stop_gateway()  # which signs the last state
+    try:
+        assert "entries follow each other" in tocsin("audit", "verify", chain.data / "audit")
+    finally:
+        chain.start_gateway()
+    export = chain.folder / "export"
+    hub = chain.stage.data / "hub"
+    said = tocsin("audit", "export", "--data", hub, "--out", export, "--reason", "the end-to-end test")
+    key = said.rpartition("Key: ")[2].strip()
+    assert "are exactly those that" in tocsin("audit", "verify", export, "--key", key)
+    words = (b"just started year 9", b"holiday.jpg", b"user-21")
+    for path in (*hub.rglob("*"), *chain.data.rglob("*")):
+        content = path.read_bytes() if path.is_file() else b""
+        assert not [word for word in words if word in content], f"{path.name} holds what was sealed"
