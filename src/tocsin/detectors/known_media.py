@@ -78,10 +78,10 @@ class KnownMedia:
     def _known(self, seen: Observation, media: MediaSeen, matches: Sequence[Match], how_bad: int) -> bool | None:
         """Note what is told now: None where it was told lately, else whether any of it was told here before.
 
-        A copy of the same entry under another name is a file of its own, so it is told, as more of the same.
+        A copy of the same entry under another name, or of other bytes, is a file of its own: told, as more of the same.
         """
         where = seen.thread or f"{seen.app}|{seen.title}"
-        place = f"{media.name}\0{media.held}"
+        place = f"{media.name}\0{media.held}\0{media.prints.sha256}"
         keys = [(where, match.list, match.entry) for match in matches[:_MAX_MATCHES]]
         fresh = [(f"{where}\0{place}", match.list, match.entry) for match in matches[:_MAX_MATCHES]]
         before = [self._told[key] for key in fresh if key in self._told]
