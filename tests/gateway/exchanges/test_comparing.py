@@ -48,7 +48,7 @@ def test_a_comparison_cut_short_is_made_whole_by_the_next(ledger, bank, pdq, mon
 
 
 def test_a_list_built_anew_loses_what_it_no_longer_names_batch_by_batch(ledger, bank, pdq, monkeypatch):
-    monkeypatch.setattr(comparing, "BATCH", 2)
+    monkeypatch.setattr(comparing, "STEP", 2)
     folder = bank("MINE", range(7))
     ledger.sync("MINE", folder)
     shutil.rmtree(folder)

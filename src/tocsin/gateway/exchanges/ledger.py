@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tocsin.gateway.exchanges.comparing import Comparison
+from tocsin.gateway.exchanges.comparing import SIGNALS, Comparison
 from tocsin.gateway.exchanges.disabled import NONE, Disabled
 from tocsin.gateway.exchanges.numbering import Numbering
 from tocsin.matching.lists import HashList, ListError
@@ -171,8 +171,8 @@ class Ledger:
         """Tell whether another bank that the partner reads still stands by a hash."""
         marks = ",".join("?" * len(banks))
         found = self._database.execute(
-            f"SELECT 1 FROM signals WHERE value = ? AND kind = ? AND refs > 0 AND bank IN ({marks})",  # noqa: S608
-            (value, kind, *banks),
+            f"SELECT 1 FROM signals WHERE bank IN ({marks}) AND kind = ? AND value = ? AND refs > 0",  # noqa: S608
+            (*banks, kind, value),
         ).fetchone()
         return found is not None
 
@@ -233,8 +233,8 @@ class Ledger:
         with self._change():
             marks = ",".join("?" * len(banks))
             rows = self._database.execute(
-                f"SELECT bank, kind FROM signals WHERE value = ? AND bank IN ({marks})",  # noqa: S608
-                (value, *banks),
+                f"SELECT bank, kind FROM signals WHERE bank IN ({marks}) AND kind IN (?, ?) AND value = ?",  # noqa: S608
+                (*banks, *SIGNALS, value),
             ).fetchall()
             for bank, kind in rows:
                 self._database.execute(

@@ -14,7 +14,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS entries_in_order ON entries (seq);
 CREATE TABLE IF NOT EXISTS signals (bank TEXT, kind TEXT, value BLOB, refs INTEGER, seq INTEGER, at INTEGER,
     first_at INTEGER, PRIMARY KEY (bank, kind, value)) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS signals_in_order ON signals (seq);
-CREATE INDEX IF NOT EXISTS signals_by_value ON signals (value);
+DROP INDEX IF EXISTS signals_by_value;
 CREATE TABLE IF NOT EXISTS parts (bank TEXT, part TEXT, PRIMARY KEY (bank, part));
 CREATE TABLE IF NOT EXISTS banks (name TEXT PRIMARY KEY, number INTEGER UNIQUE);
 CREATE TABLE IF NOT EXISTS said (bank TEXT, kind TEXT, value BLOB, partner TEXT, what TEXT, tags TEXT, at INTEGER,
@@ -33,7 +33,7 @@ class Numbering:
         self.database = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
         path.chmod(0o600)
         # keys come in no order, so a first comparison touches every page again and again: more of them are kept
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536", "wal_autocheckpoint=16384"):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536"):
             self.database.execute(f"PRAGMA {pragma}")
         self.database.executescript(_SCHEMA)
         self.lock = threading.RLock()
