@@ -5,6 +5,7 @@ Everything of ours (receiving, decoding, looking up, weighing) is kept on one co
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -338,6 +339,11 @@ class Sender:
         self._files = [(file.read_bytes(), _places(file)) for file in files]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Send one stream until whoever watches goes."""
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await self._serve(reader, writer)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = (await reader.readuntil(b"\r\n\r\n")).decode()
         path = request.split()[1]
         name, _, start = path[1:].partition("?")

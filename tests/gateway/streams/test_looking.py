@@ -125,3 +125,19 @@ def test_letterbox_bars_are_cut_off(shot: Callable) -> None:
     found = {"prints": prints(page, Furniture())}
     assert near(found, shot(2, (320, 180)))
     assert any(one["stripped"] for one in found["prints"])
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 40), (20, 20, 180)])
+@pytest.mark.parametrize("sides", [(60, 60, 0, 0), (0, 0, 90, 90), (0, 0, 0, 70), (0, 40, 0, 0), (0, 0, 0, 0)])
+def test_a_border_found_in_the_colours_is_never_lost_to_the_look_at_brightness(
+    shot: Callable, colour: tuple[int, int, int], sides: tuple[int, int, int, int]
+) -> None:
+    rgb = shot(3, (640, 360))
+    height, width = rgb.shape[:2]
+    top, bottom, left, right = sides
+    noisy = np.random.default_rng(1).integers(-9, 10, rgb.shape) + colour
+    shown = np.clip(noisy, 0, 255).astype(np.uint8)
+    inside = (slice(top, height - bottom), slice(left, width - right))
+    shown[inside] = rgb[inside]
+    luma = (shown @ np.array([0.257, 0.504, 0.098]) + 16).astype(np.uint8)
+    assert prints(shown, Furniture(), luma) == prints(shown, Furniture())

@@ -31,17 +31,18 @@ class Furniture:
         self._box: tuple[int, int, int, int] | None = None
         self._size = (0, 0)
 
-    def inside(self, rgb: Pixels) -> Pixels | None:
+    def inside(self, rgb: Pixels, luma: Pixels | None = None) -> Pixels | None:
         """Return the picture inside the player's furniture (height, width, 3), or None where there is none.
 
-        A box once found holds until a larger one, or the whole frame, changes: a picture may stand still.
+        A box once found holds until a larger one, or the whole frame, changes: a picture may stand still. ``luma`` is
+        the frame's brightness (height, width), where it is at hand; green stands for it elsewhere.
         """
         if self._size != rgb.shape[:2]:
             self._before, self._box, self._size = None, None, (rgb.shape[0], rgb.shape[1])
-        green = np.ascontiguousarray(rgb[:, :, 1])
-        before, self._before = self._before, green
+        bright = np.array(rgb[:, :, 1] if luma is None else luma, order="C")
+        before, self._before = self._before, bright
         if before is not None:
-            self._learn(before, green)
+            self._learn(before, bright)
         if self._box is None:
             return None
         top, bottom, left, right = self._box

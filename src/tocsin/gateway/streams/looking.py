@@ -14,7 +14,7 @@ from tocsin.gateway.streams.budget import Budget, Load
 from tocsin.gateway.streams.framing import Chunks
 from tocsin.gateway.streams.furniture import Furniture
 from tocsin.media import pdq, scenes
-from tocsin.media.borders import strip
+from tocsin.media.borders import NOISE, STRAYS, strip
 from tocsin.media.containers import CODECS, FORMATS, moving
 
 if TYPE_CHECKING:
@@ -258,9 +258,7 @@ class Looking:
 
     def _differs(self, frame: VideoFrame) -> bool:
         """Tell whether a frame looks different from the one looked at before: a grid of its brightness is compared."""
-        plane: Any = frame.planes[0]
-        whole = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width]
-        small = whole[:: max(1, frame.height // 64), :: max(1, frame.width // 64)].copy()
+        small = _rows(frame, 1)[:: max(1, frame.height // 64), :: max(1, frame.width // 64)].copy()
         before, self._shown = self._shown, small
         if before is None or before.shape != small.shape:
             return True
@@ -282,7 +280,7 @@ class Looking:
 
             self._reformatter = VideoReformatter()
         counts, at = self.counts, self._time(frame)
-        rgb = np.ascontiguousarray(self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray())
+        rgb = _rows(self._reformatter.reformat(frame, format="rgb24", threads=1), 3)
         if counts.looked:
             counts.longest = round(max(counts.longest, at - self._last_look), 3)
         counts.looked += 1
@@ -292,10 +290,10 @@ class Looking:
         size = f"{frame.width} x {frame.height}"
         if size not in counts.sizes and len(counts.sizes) < 20:
             counts.sizes.append(size)
-        told = {"at": round(at, 3), "scene": scene, "prints": prints(rgb, self._furniture)}
+        told = {"at": round(at, 3), "scene": scene, "prints": prints(rgb, self._furniture, _brightness(frame))}
         told["arrived_ns"] = self._chunks.arrived_ns if self._chunks else time.monotonic_ns()
         if self._classify is not None and self._settings.classify and self.budget.classifier():
-            told["labels"] = self._classify(rgb)
+            told["labels"] = self._classify(np.ascontiguousarray(rgb))
         self._tell(told)
 
 
@@ -329,11 +327,14 @@ class _Stoppable:
         return int(self._file.tell())
 
 
-def prints(rgb: Pixels, furniture: Furniture) -> list[dict[str, Any]]:
-    """Return a frame's hashes: as it stands, within uniform borders, within a player and its own borders."""
+def prints(rgb: Pixels, furniture: Furniture, luma: Pixels | None = None) -> list[dict[str, Any]]:
+    """Return a frame's hashes: as it stands, within uniform borders, within a player and its own borders.
+
+    ``luma``, the frame's brightness (height, width) where the decoder gave it, spares most of the search for both.
+    """
     found = [_print(rgb, stripped=False)]
-    looks = [rgb]
-    inner = furniture.inside(rgb)
+    looks = [rgb] if luma is None or _may_be_bordered(luma) else []
+    inner = furniture.inside(rgb, luma)
     if inner is not None:
         found.append(_print(inner, stripped=True))
         looks.append(inner)
@@ -345,6 +346,33 @@ def prints(rgb: Pixels, furniture: Furniture) -> list[dict[str, Any]]:
             found.append(_print(inside, stripped=True))
             inside = strip(inside)
     return list({one["hex"]: one for one in reversed(found)}.values())[::-1]
+
+
+def _may_be_bordered(luma: Pixels) -> bool:
+    """Tell, from brightness only, whether a frame may have a border at all; true of each that ``strip`` would find.
+
+    Where at most 2 % of a line's samples stray from its colour, at most 6 % of its pixels do, and the brightness of
+    the others lies within twice as much of their median.
+    """
+    for line in (luma[0], luma[-1], luma[:, 0], luma[:, -1]):
+        away = np.abs(line.astype(np.int16) - int(np.median(line)))
+        if (away > 2 * NOISE).mean() <= 3 * STRAYS:
+            return True
+    return False
+
+
+def _rows(frame: VideoFrame, channels: int) -> Pixels:
+    """Return a frame's first plane as it lies in memory: (height, width) or (height, width, channels)."""
+    plane: Any = frame.planes[0]
+    whole = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: frame.height, : frame.width * channels]
+    return whole if channels == 1 else whole.reshape(frame.height, frame.width, channels, copy=False)
+
+
+def _brightness(frame: VideoFrame) -> Pixels | None:
+    """Return the brightness of a frame where it is a plane of bytes of its own."""
+    form = frame.format
+    own = form.name.startswith(("yuv4", "yuvj4", "nv12")) and form.components[0].bits == 8
+    return _rows(frame, 1) if own else None
 
 
 def _print(rgb: Pixels, *, stripped: bool) -> dict[str, Any]:
