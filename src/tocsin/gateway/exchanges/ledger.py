@@ -83,13 +83,17 @@ class Ledger:
         self.numbers.close()
 
     def sync(self, bank: str, folder: Path, *, at_once: bool = False) -> None:
-        """Take up what has changed in a bank's list, at most once a second. Raises ListError.
+        """Take up what has changed in a bank's list, at most once a second, and at once what was disabled.
+
+        Raises ListError.
 
         Whoever comes while a bank is being compared is not kept waiting, but for ``at_once``: what is not numbered
         yet is told with the next question.
         """
         with self._lock:
-            if not at_once and time.monotonic() - self._looked.get(bank, -SYNC_S) < SYNC_S:
+            lately = time.monotonic() - self._looked.get(bank, -SYNC_S) < SYNC_S
+            same = self._compared.get(bank)
+            if not at_once and lately and same is not None and same[1] == self._disabled(bank):
                 return
             comparing = self._comparing.setdefault(bank, threading.Lock())
         if not comparing.acquire(blocking=at_once):
