@@ -13,7 +13,19 @@ from types import MappingProxyType
 from typing import Final
 
 from tocsin.detectors import Conversation, Phrases
-from tocsin.model import Category, Direction, Finding, Kind, Line, Observation, Quote, Signal, Speaker, TextSeen
+from tocsin.model import (
+    Category,
+    Direction,
+    Finding,
+    Kind,
+    Line,
+    Observation,
+    Quote,
+    Signal,
+    Speaker,
+    TextSeen,
+    utc_text,
+)
 from tocsin.text.severity import judge
 
 MOST_AUTHORS: Final = 16
@@ -170,7 +182,7 @@ def context(held: Sequence[Said], participant: str) -> list[dict[str, str]]:
         {
             "text": one.text,
             "speaker": str(Speaker.SUBJECT if one.author == participant else Speaker.OTHER),
-            "at": one.at.isoformat(),
+            "at": utc_text(one.at),
         }
         for one in held
     ]

@@ -78,6 +78,8 @@ def test_an_enrolled_gateway_seals_the_words_and_the_hub_reads_none_of_them(clie
     assert document["facts"]["participant"] == "adult"
     assert document["facts"]["messages"][0]["author"] == "kid"
     assert [line["speaker"] for line in document["context"]] == ["other", "subject", "other", "subject"]
+    lines = {(line["text"], line["at"]) for line in document["context"]}
+    assert {(quote["text"], quote["at"]) for quote in document["quotes"]} <= lines  # so that a reader sees each once
     assert len({one["thread"] for one in recorded.bodies}) == 1
     before = len(recorded.bodies)
     again = client.post("/v1/messages", json=body()).json()
