@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tocsin.console import matches as known
 from tocsin.console import schemes, strip, words
 from tocsin.console.visit import Visit
-from tocsin.hub import alerts, timeline, visibility
+from tocsin.hub import alerts, clauses, timeline, visibility
 from tocsin.hub.reports import drafting, settings
 from tocsin.hub.store.schema import Alert, AlertEvent, Consultation, EvidenceRecord, FindingRecord, OrderRecord, Person
 from tocsin.model import Category, ReviewVerdict
@@ -84,6 +84,7 @@ class Detail:
     pictures_allowed: bool
     colleagues: list[Person]
     reportable: bool = False
+    platform: bool = False
     matches: list[known.Shown] = field(default_factory=list)
     more_matches: int = 0
     items: list[dict[str, Any]] = field(default_factory=list)
@@ -117,6 +118,7 @@ def detail_of(
         pictures_allowed=order is not None and _allows_pictures(order),
         colleagues=[each for each in alerts.ladder(session, alert.unit_id) if each.id != at.who.id],
         reportable=_reportable(session, alert),
+        platform=clauses.is_platform(session, alert.order_id),
         matches=[known.shown(each, schemes.meaning(each)) for each in alert.matches[: known.SHOWN]],
         more_matches=max(0, len(alert.matches) - known.SHOWN),
         items=_items(session, given, findings),

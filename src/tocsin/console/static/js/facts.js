@@ -22,8 +22,9 @@ export function rowsOf(facts) {
   }
   for (const one of list(facts.indicators)) if (one?.state === "fired") rows.push([`Indicator ${words(one.id, 10)}`, words(one.because)]);
   for (const one of list(facts.payments)) {
+    const means = one?.means && one.means !== "unknown" ? `, ${words(one.means, 40)}` : "";
     const memo = words(one?.memo) ? `, “${words(one.memo)}”` : "";
-    rows.push([words(one?.at, 40).replace("T", " ").slice(0, 16), `${words(one?.amount, 40)} ${words(one?.currency, 10)} to ${words(one?.to, 200)}, ${words(one?.means, 40)}${memo}`]);
+    rows.push([words(one?.at, 40).replace("T", " ").slice(0, 16), `${words(one?.amount, 40)} ${words(one?.currency, 10)} to ${words(one?.to, 200)}${means}${memo}`]);
   }
   return rows;
 }
