@@ -379,7 +379,9 @@ def test_a_conversation_gives_an_alert_whose_words_only_the_key_opens(chain: Cha
     assert "year 9" not in page.content()
     chain.unlock(page, "Triage of a conversation")
     thread = page.locator("#evidence [data-part=thread]")
-    expect(thread).to_contain_text("just started year 9", timeout=60_000)
+    expect(thread.locator(".msg", has_text="just started year 9")).to_have_count(1, timeout=60_000)
+    expect(thread.locator(".msg.hit")).not_to_have_count(0)
+    expect(page.locator("#words h2")).to_have_text("What the service saw")
     expect(page.locator("#evidence table.found", has_text="What the service said").first).to_contain_text("u-77")
 
 
