@@ -183,10 +183,9 @@ class Part:
         wanted, end = name.encode("utf-8", "replace"), self.columns["text.end"]
         escaped = json.dumps(name, ensure_ascii=False)[1:-1].encode("utf-8", "replace")
         either = re.compile(re.escape(wanted) + b"|" + re.escape(escaped))
-        for hit in either.finditer(self.columns["text"].data) if name else ():
-            row = int(np.searchsorted(end, hit.start(), "right"))
-            if self.text(row)[0] == name:
-                found.add(row)
+        hits = [hit.start() for hit in either.finditer(self.columns["text"].data)] if name else []
+        rows = np.unique(np.searchsorted(end, np.array(hits, end.dtype), "right"))  # of one type: else all is converted
+        found.update(row for row in rows.tolist() if self.text(row)[0] == name)
         return sorted(found)
 
     def entries(self, live: npt.NDArray[np.bool_] | None = None) -> Iterator[Entry]:
