@@ -139,7 +139,7 @@ class Part:
     def held(self, kind: str, row: int) -> Array:
         """Return the hashes of a kind (or ``frames``: as places in the frame columns) that one row has."""
         rows = self.columns[f"{kind}.row"]
-        low, high = np.searchsorted(rows, [row, row + 1])
+        low, high = np.searchsorted(rows, np.array([row, row + 1], rows.dtype))
         return np.arange(low, high) if kind == "frames" else self.columns[f"{kind}.hash"][low:high]
 
     def frames(self, row: int) -> list[FrameHash]:
@@ -206,7 +206,7 @@ class Part:
         for kind in ("pdq", "photodna", "window"):
             if f"{kind}.row" in self.columns:
                 rows = self.columns[f"{kind}.row"]
-                low, high = np.searchsorted(rows, [start, stop])
+                low, high = np.searchsorted(rows, np.array([start, stop], rows.dtype))
                 for row, code in zip(rows[low:high].tolist(), self.columns[f"{kind}.hash"][low:high], strict=True):
                     hashes.setdefault(row, []).append((kind, code.tobytes()))
         key_at = self.columns["key.at"]
@@ -232,7 +232,7 @@ class Part:
 
 def _between(index: DigestIndex, order: Array, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
     """Yield (row, digest) of rows from ``start`` to ``stop``; ``order`` sorts the index by row."""
-    low, high = np.searchsorted(index.row, [start, stop], sorter=order)
+    low, high = np.searchsorted(index.row, np.array([start, stop], index.row.dtype), sorter=order)
     chosen = order[low:high]
     first = index.prefix[chosen].astype(">u8").view(np.uint8).reshape(-1, 8)
     for row, digest in zip(index.row[chosen].tolist(), np.concatenate([first, index.rest[chosen]], 1), strict=True):
