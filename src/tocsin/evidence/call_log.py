@@ -167,7 +167,7 @@ class CallLog:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def _keep(self) -> None:
-        signed = time.monotonic()
+        signed = time.monotonic() - SIGN_S  # the first entries are signed at once: a young log can be verified too
         while not self._stop.wait(SYNC_S):
             try:
                 if self._dirty:
