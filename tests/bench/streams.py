@@ -37,7 +37,7 @@ from tocsin.model import SystemClock
 KEYFRAME_S, RATE = 2.0, 30
 _ENCODE = ("-c:v", "libx264", "-preset", "superfast", "-b:v", "2500k", "-maxrate", "2500k", "-bufsize", "2500k")
 _GROUPS = ("-g", "60", "-keyint_min", "60", "-sc_threshold", "0", "-pix_fmt", "yuv420p")
-_SHARED = Path("/work/shared/data")
+_SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-VIDEO = Path("/work/shared/data/video")
+VIDEO = Path(__file__).resolve().parents[4] / "shared" / "data" / "video"
 
 
 def test_an_animated_picture_and_a_large_one_are_hashed(api):
