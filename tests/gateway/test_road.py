@@ -26,11 +26,10 @@ def sighting(data=b"the very bytes", digest="ab" * 32, **more):
         prints=prints,
         matches=(MATCH,),
         caller="coop",
-        name="a.jpg",
         data=data,
         item="item-1",
         account="account-9",
-        **more,
+        **{"name": "a.jpg"} | more,
     )
 
 
@@ -91,6 +90,14 @@ def test_the_same_content_again_rings_once(enrolled):
     assert len(see(gateway, sighting())) == 1
     assert see(gateway, sighting()) == []
     assert len(see(gateway, sighting(digest="cd" * 32))) == 1
+    gateway.close()
+
+
+def test_a_name_that_the_sender_chose_hides_nothing(enrolled, hub, until):
+    gateway = enrolled()
+    gateway.start()
+    assert see(gateway, sighting(name="Harker and Co Solicitors.jpg"))
+    until(lambda: hub.of("finding"))
     gateway.close()
 
 

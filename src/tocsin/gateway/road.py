@@ -10,7 +10,7 @@ from typing import Any
 
 from tocsin.detectors import KnownMedia
 from tocsin.gateway.enrolment import Enrolment
-from tocsin.model import Clock, Detector, Finding, MediaSeen, Observation, ProcessSeen, TextSeen
+from tocsin.model import Clock, Detector, Finding, Observation, TextSeen
 from tocsin.orders import is_privileged, judge
 from tocsin.placement.recording import Files, Pictures
 
@@ -140,12 +140,5 @@ class Road:
 
 
 def _texts(seen: Observation) -> list[str]:
-    match seen.body:
-        case TextSeen(lines=lines):
-            return [line.text for line in lines]
-        case ProcessSeen(name=name, arguments=arguments):
-            return [name, *arguments]
-        case MediaSeen(name=name, held=held):
-            return [name, held]
-        case _:
-            return []
+    """Return the words by which a privileged contact is known. A file's name is its sender's to choose: it is none."""
+    return [line.text for line in seen.body.lines] if isinstance(seen.body, TextSeen) else []
