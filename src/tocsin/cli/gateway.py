@@ -16,7 +16,7 @@ import click
 from tocsin.cli.gateway_cluster import BUCKET, following, serve_cluster, split_lists
 from tocsin.cli.gateway_enrol import DATA, enrol, sentences, status, unenrol
 from tocsin.cli.gateway_exchange import exchange
-from tocsin.cli.speaking import Failure, line
+from tocsin.cli.speaking import Failure, line, sole
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -242,20 +242,9 @@ def _first_key(gateway: "Gateway") -> None:
         click.echo(f"No key was there, so one was made, good for everything; it is shown this once:\n{made}")
 
 
-@contextlib.contextmanager
-def alone(data: Path) -> Iterator[None]:
+def alone(data: Path) -> contextlib.AbstractContextManager[None]:
     """Keep a second gateway off the same data folder. Raises Failure."""
-    from tocsin.gateway.gateway import private_folder
-    from tocsin.placement.platform import take_lock
-
-    private_folder(data)
-    lock = take_lock(data / "gateway.lock")
-    if lock is None:
-        raise Failure(f"A gateway runs on {data} already; stop it first, or choose another --data.")
-    try:
-        yield
-    finally:
-        lock.close()
+    return sole(data, "gateway")
 
 
 def _server(app: Any, settings: "Settings | None", started: Callable[[], None]) -> Any:
@@ -300,8 +289,8 @@ def say_where(gateway: "Gateway", address: str) -> None:
 @contextlib.contextmanager
 def opened(data: Path) -> Iterator["Store"]:
     """Open a gateway's store, whether or not the gateway runs. Raises StoreError."""
-    from tocsin.gateway.gateway import private_folder
     from tocsin.gateway.store import Store
+    from tocsin.placement.platform import private_folder
 
     data = data.expanduser().resolve()
     private_folder(data)

@@ -232,10 +232,10 @@ def _desk(data: Path) -> "Iterator[Desk]":
 
     from tocsin.gateway.banks_tables import Bank
     from tocsin.gateway.exchanges.desk import Desk
-    from tocsin.gateway.gateway import private_folder
     from tocsin.gateway.refusals import Refused
     from tocsin.gateway.settings import Settings
     from tocsin.gateway.store import Store
+    from tocsin.placement.platform import private_folder
 
     settings = Settings(data=data.expanduser().resolve())
     for folder in (settings.data, settings.banks, settings.keys):

@@ -1,6 +1,8 @@
 """How commands speak: one sentence and exit code 2 for an error, JSON Lines on stdout where asked."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,18 @@ def must_be_new(path: Path) -> None:
         raise Failure(f"{path} is already there; nothing was written. Choose another name or remove it first.")
     if not path.parent.is_dir():
         raise Failure(f"The folder {path.parent} is not there.")
+
+
+@contextlib.contextmanager
+def sole(data: Path, what: str) -> Iterator[None]:
+    """Keep a second program of the kind ``what`` off a data folder, which only this user can read. Raises Failure."""
+    from tocsin.placement.platform import private_folder, take_lock
+
+    private_folder(data)
+    lock = take_lock(data / f"{what}.lock")
+    if lock is None:
+        raise Failure(f"A {what} runs on {data} already; stop it first, or choose another --data.")
+    try:
+        yield
+    finally:
+        lock.close()

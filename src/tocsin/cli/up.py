@@ -9,13 +9,12 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from tocsin.cli.speaking import Failure
+from tocsin.cli.speaking import Failure, sole
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -182,20 +181,9 @@ def serve(settings: "HubSettings") -> None:
     click.echo("Tocsin has stopped.")
 
 
-@contextlib.contextmanager
-def alone(data: Path) -> Iterator[None]:
+def alone(data: Path) -> contextlib.AbstractContextManager[None]:
     """Keep a second hub off the same data folder: two would sign two audit logs. Raises Failure."""
-    from tocsin.hub.hub import private_folder
-    from tocsin.placement.platform import take_lock
-
-    private_folder(data)
-    lock = take_lock(data / "hub.lock")
-    if lock is None:
-        raise Failure(f"A hub runs on {data} already; stop it first, or choose another --data.")
-    try:
-        yield
-    finally:
-        lock.close()
+    return sole(data, "hub")
 
 
 def compose(settings: "HubSettings") -> "FastAPI":

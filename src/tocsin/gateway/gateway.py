@@ -1,9 +1,7 @@
 """The gateway's parts, put together once and handed to whatever needs them."""
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from fastapi import Request
 
@@ -23,6 +21,7 @@ from tocsin.gateway.store import Store
 from tocsin.gateway.streams.watches import Watches
 from tocsin.gateway.webhooks import Webhooks
 from tocsin.model import Clock
+from tocsin.placement.platform import private_folder
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,9 +138,3 @@ def of(request: Request) -> Gateway:
     """Return the gateway of a request."""
     gateway: Gateway = request.app.state.gateway
     return gateway
-
-
-def private_folder(path: Path) -> None:
-    """Make a folder that only this user can read."""
-    path.mkdir(parents=True, exist_ok=True)
-    os.chmod(path, 0o700)  # noqa: PTH101

@@ -27,11 +27,12 @@ from tocsin.evidence.keys import write_private
 from tocsin.evidence.sealing import new_identity, protect, read_recipient, unprotect
 from tocsin.hub import audit, dump
 from tocsin.hub.blobs import BlobError, open_blobs
-from tocsin.hub.hub import Hub, private_folder
+from tocsin.hub.hub import Hub
 from tocsin.hub.settings import HubSettings
 from tocsin.hub.store import HEAD, Store
 from tocsin.hub.store.schema import EvidenceRecord
 from tocsin.model import utc_text
+from tocsin.placement.platform import private_folder
 
 FORMAT: Final = "tocsin/backup@1"
 LARGEST_MEMBER: Final = 128 * 1024 * 1024

@@ -1,7 +1,6 @@
 """The hub's parts, put together once and handed to whatever needs them."""
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +22,7 @@ from tocsin.hub.settings import HubSettings
 from tocsin.hub.store import Store
 from tocsin.hub.writer import Writer
 from tocsin.model import Clock
+from tocsin.placement.platform import private_folder
 
 if TYPE_CHECKING:
     from tocsin.hub.ingest import Outcome
@@ -107,12 +107,6 @@ def of(request: Request) -> Hub:
     """Return the hub of a request."""
     hub: Hub = request.app.state.hub
     return hub
-
-
-def private_folder(path: Path) -> None:
-    """Make a folder that only this user can read."""
-    path.mkdir(parents=True, exist_ok=True)
-    os.chmod(path, 0o700)  # noqa: PTH101
 
 
 def _load_or_create(path: Path) -> DeviceKey:

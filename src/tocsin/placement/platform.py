@@ -62,3 +62,9 @@ def lower_privilege() -> None:
 def runs_as_root() -> bool:
     """Say whether the agent was started with the system's highest rights, which it never needs."""
     return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder that only this user can read."""
+    path.mkdir(parents=True, exist_ok=True)
+    os.chmod(path, 0o700)  # noqa: PTH101

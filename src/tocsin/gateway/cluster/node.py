@@ -19,9 +19,9 @@ from tocsin.gateway.cluster.core import REGISTRY
 from tocsin.gateway.cluster.mirror import Copy
 from tocsin.gateway.cluster.registry import take_in
 from tocsin.gateway.forwarding import CLUSTER_KEY
-from tocsin.gateway.gateway import private_folder
 from tocsin.gateway.store import Store, StoreError
 from tocsin.matching.lists import ListError
+from tocsin.placement.platform import private_folder
 
 ASK_S: Final = 0.25
 """Seconds between two questions to the core whether anything changed."""
