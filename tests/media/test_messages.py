@@ -51,6 +51,22 @@ def test_a_file_travels_beside_a_message(pair, tmp_path):
     assert len(message["long"]) == 100_000
 
 
+def test_one_who_has_it_all_and_left_is_no_broken_pipe(pair, tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"bytes")
+    send_fds = socket.send_fds
+
+    def answered_at_once(*parts):
+        sent = send_fds(*parts)
+        _, descriptor = messages.receive_with_file(pair[1])
+        os.close(descriptor)
+        pair[1].close()
+        return sent
+
+    monkeypatch.setattr(socket, "send_fds", answered_at_once)
+    with (tmp_path / "a").open("rb") as file:
+        messages.send(pair[0], {"short": True}, (file.fileno(),))
+
+
 def lies():
     honest = asdict(FOUND)
     for field, value in (

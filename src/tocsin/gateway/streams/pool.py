@@ -250,7 +250,8 @@ class _Worker:
         data = len(text).to_bytes(4, "big") + text
         async with self._turn:
             sent = socket.send_fds(self._sock, [data], [descriptor])
-            await asyncio.get_running_loop().sock_sendall(self._sock, data[sent:])
+            if sent < len(data):  # a worker that has it all may have answered and left already
+                await asyncio.get_running_loop().sock_sendall(self._sock, data[sent:])
 
     async def send_null(self, message: dict[str, Any]) -> None:
         """Send an order that needs no file. Raises OSError."""
