@@ -34,7 +34,7 @@ def send(sock: socket.socket, message: dict[str, Any], descriptors: tuple[int, .
     data = json.dumps(message, separators=(",", ":")).encode("ascii")
     data = _LENGTH.pack(len(data)) + data
     sent = socket.send_fds(sock, [data], list(descriptors)) if descriptors else 0
-    if sent < len(data):  # nothing is sent to one who has all and may have answered and left: that would be a broken pipe
+    if sent < len(data):  # an empty write to one who has all, answered and left would be a broken pipe
         sock.sendall(memoryview(data)[sent:])
 
 
