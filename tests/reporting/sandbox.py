@@ -22,6 +22,9 @@ FAULTS = (
     "refused",  # no connection: nothing arrived
     "503",  # HTTP 503: not done
     "502",  # a go-between's error: done all the same
+    "500-before",  # HTTP 500 and no word why: not done
+    "500-after",  # HTTP 500 and no word why: done all the same
+    "500-code",  # HTTP 500 with a server error by code: not done
     "1000",  # a server error by code: not done
     "lost-before",  # time-out, not done
     "lost-after",  # time-out, done
@@ -92,12 +95,16 @@ class Sandbox:
             raise httpx.ConnectError("refused")
         if fault == "crash-before":
             raise Crash(step)
-        if fault == "lost-before":
+        if fault in ("lost-before", "500-before"):
             if step == "submit":
                 self.unanswered[_user(body)] = 0
+            if fault == "500-before":
+                return httpx.Response(500, text="<html>Internal Server Error</html>")
             raise httpx.ReadTimeout("slow")
         if fault == "503":
             return httpx.Response(503, text="busy")
+        if fault == "500-code":
+            return httpx.Response(500, content=_answer(1000, "said no").content)
         if fault in ("1000", *PERMANENT):
             return _answer(int(fault), "said no")
         answer = getattr(self, f"_{step}")(request, body)
@@ -111,6 +118,8 @@ class Sandbox:
             raise Crash(step)
         if fault == "502":
             return httpx.Response(502, text="bad gateway")
+        if fault == "500-after":
+            return httpx.Response(500, text="<html>Internal Server Error</html>")
         if fault == "half":
             return httpx.Response(200, content=answer.content[: len(answer.content) // 2])
         return answer

@@ -24,11 +24,12 @@ def test_codes_mean_what_the_documentation_says(code: int, outcome: str) -> None
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [
-        (500, "again"),
+        (500, "unknown"),
         (503, "again"),
         (429, "again"),
         (502, "unknown"),
         (504, "unknown"),
+        (520, "unknown"),
         (404, "person"),
         (200, "unknown"),
         (302, "unknown"),
@@ -36,6 +37,16 @@ def test_codes_mean_what_the_documentation_says(code: int, outcome: str) -> None
 )
 def test_an_answer_without_a_code_goes_by_its_status(status: int, outcome: str) -> None:
     assert read(status, b"<html>no</html>").outcome == outcome
+
+
+@pytest.mark.parametrize("status", [200, 500, 502, 503])
+def test_a_code_counts_for_more_than_the_status_it_comes_with(status: int) -> None:
+    assert read(status, response(1000)).outcome is Outcome.AGAIN
+    assert read(status, response(4100)).outcome is Outcome.PERSON
+
+
+def test_an_error_that_was_cut_off_before_its_code_is_unknown() -> None:
+    assert read(500, response(1000)[:40]).outcome is Outcome.UNKNOWN
 
 
 def test_ids_and_hash_are_read() -> None:

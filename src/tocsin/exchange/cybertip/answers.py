@@ -76,7 +76,8 @@ class Answer:
 def read(status: int, body: bytes, request_id: str = "") -> Answer:
     """Read an answer that arrived whole.
 
-    502 and 504 are a go-between saying that it does not know what the service did: as unknown as no answer.
+    An HTTP error without a code of theirs says little. 503 and 429 turn a call away before anything is done; any other
+    5xx may come after the work was, or from a go-between that does not know: as unknown as no answer.
     """
     seen = _parse(body)
     if seen is None:
@@ -115,9 +116,9 @@ def salvaged(body: bytes) -> int | None:
 
 
 def _without_code(status: int) -> Outcome:
-    if status in (502, 504) or status < 400:
-        return Outcome.UNKNOWN
-    return Outcome.AGAIN if status >= 500 or status == 429 else Outcome.PERSON
+    if status in (429, 503):
+        return Outcome.AGAIN
+    return Outcome.PERSON if 400 <= status < 500 else Outcome.UNKNOWN
 
 
 def _parse(body: bytes) -> tuple[int, dict[str, list[str]]] | None:
