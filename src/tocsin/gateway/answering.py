@@ -1,6 +1,7 @@
 """How calls on the hot path are read and answered: plain query values in, compact JSON out."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -53,11 +54,15 @@ def whole(request: Request, name: str, low: int, high: int) -> int | None:
     return int(text)
 
 
-def comparing(absent: dict[str, dict[str, str]]) -> dict[str, str]:
-    """Return the header for signals that could not be compared, or none."""
-    if not absent:
+def comparing(unexamined: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the header for signals that could not be compared, or only in part; none where there are none."""
+    if not unexamined:
         return {}
-    return {NOT_COMPARABLE: ", ".join(f"{name}; reason={why['reason']}" for name, why in absent.items())}
+    told = [
+        f"{name}; reason={why['reason']}" + ("; partly" if why.get("partly") else "")
+        for name, why in unexamined.items()
+    ]
+    return {NOT_COMPARABLE: ", ".join(told)}
 
 
 def naming(findings: list[str]) -> dict[str, str]:

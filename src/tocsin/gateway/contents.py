@@ -1,8 +1,8 @@
 """Content as it comes in: by URL or as an upload, hashed, and told by signal type, with what could not be compared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import Request
 
@@ -35,12 +35,21 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """Hashed content: its signals by type, and for those that cannot be compared the reason and a sentence."""
+    """Hashed content: its signals by type, and for those that cannot be compared the reason and a sentence.
+
+    ``partly`` are those of which something was left out (a file that ends early): what there is was hashed.
+    """
 
     content: Content
     prints: Fingerprints
     signals: Mapping[str, str]
     absent: dict[str, dict[str, str]]
+    partly: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def unexamined(self) -> dict[str, dict[str, Any]]:
+        """What no answer may leave out: the types that could not be compared, wholly or in part."""
+        return self.absent | self.partly
 
 
 async def by_upload(gateway: "Gateway", request: Request) -> Content:
@@ -98,26 +107,36 @@ async def hashed(
         raise Refused(400, absent(prints))
     made = write_signals(prints)
     missing: dict[str, dict[str, str]] = {}
+    partly: dict[str, dict[str, Any]] = {}
     signals: dict[str, str] = {}
     photo = prints.media == "picture" or (prints.media == "other" and content.kind != VIDEO)
+    framed = frames and not photo and not listing  # a video's frames are compared with listed pictures
     for name, kind in types.items():
-        if ("photo" if photo else "video") not in kind.media or name == "photodna":
+        if name == "photodna" or (("photo" if photo else "video") not in kind.media and not (framed and name == "pdq")):
             continue
-        why = _absence(name, prints)
+        why = _absence(name, prints, photo=photo, listing=listing)
         if why is not None:
             missing[name] = why
+        elif prints.reason and not kind.exact:
+            partly[name] = {"reason": prints.reason, "sentence": prints.detail, "partly": True}
         signals[name] = "" if why is not None else made.get(name, "")
-    return Hashed(content, prints, signals, missing)
+    return Hashed(content, prints, signals, missing, partly)
 
 
-def _absence(name: str, prints: Fingerprints) -> dict[str, str] | None:
-    """Return why a content has no signal of a type that could be compared, or None where it has one."""
+def _absence(name: str, prints: Fingerprints, *, photo: bool, listing: bool) -> dict[str, str] | None:
+    """Return why a content has no signal of a type that could be compared, or None where it has one.
+
+    An animated picture is looked up by each of its frames, but listed by its first.
+    """
+    what = "picture" if photo else "video"
     if name == "pdq":
-        if any(one.quality >= LEAST_QUALITY for one in prints.prints):
+        seen = [one.quality for one in prints.prints]
+        seen += [] if photo and listing else [one.quality for one in prints.frames]
+        if any(quality >= LEAST_QUALITY for quality in seen):
             return None
-        if prints.prints:
-            return {"reason": "low-quality", "sentence": "The picture has too little in it to be told from others."}
-        said = prints.detail or "This is no picture that could be decoded."
+        if seen:
+            return {"reason": "low-quality", "sentence": f"The {what} has too little in it to be told from others."}
+        said = prints.detail or f"This is no {what} that could be decoded."
         return {"reason": prints.reason or "unsupported", "sentence": said}
     if name == "vpdq" and not prints.frames:
         return {"reason": prints.reason or "unsupported", "sentence": prints.detail or "No frame could be read."}

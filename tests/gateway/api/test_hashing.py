@@ -33,6 +33,12 @@ def test_a_video_has_the_digest_that_lists_are_keyed_by(api):
     assert len(made["video_md5"]) == 32
 
 
+def test_a_hash_of_half_a_picture_says_so(api, jpeg):
+    answer = api.post("/h/hash", files={"photo": jpeg()[: len(jpeg()) * 3 // 4]})
+    assert len(answer.json()["pdq"]) == 64
+    assert answer.headers["X-Tocsin-Not-Comparable"] == "pdq; reason=unreadable; partly"
+
+
 def test_an_empty_upload_is_refused(api):
     answer = api.post("/h/hash", files={"photo": b""})
     assert (answer.status_code, answer.json()["message"]) == (400, "The file is empty.")

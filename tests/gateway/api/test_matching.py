@@ -141,3 +141,77 @@ def test_the_very_bytes_of_what_cannot_be_decoded_are_still_found(api):
     found = api.post("/m/lookup", files={"photo": data}).json()
     assert set(found["sha256"]) == {"BANK_A"}
     assert "pdq" in found["not_comparable"]
+
+
+def clip(*pictures, seconds=2):
+    """Return a video that shows each picture for a while, two keyframes a second."""
+    av = pytest.importorskip("av")
+    out = io.BytesIO()
+    with av.open(out, "w", "matroska") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 4_000_000
+        stream.codec_context.gop_size = 5
+        for picture in pictures:
+            frame = av.VideoFrame.from_image(Image.open(io.BytesIO(picture)).convert("RGB"))
+            for _ in range(10 * seconds):
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return out.getvalue()
+
+
+def animated(*pictures):
+    out = io.BytesIO()
+    stills = [Image.open(io.BytesIO(one)).convert("RGB").resize((320, 240)) for one in pictures]
+    stills[0].save(out, "WEBP", save_all=True, append_images=stills[1:], duration=100, lossless=True)
+    return out.getvalue()
+
+
+def test_the_frames_of_an_uploaded_video_are_compared_with_listed_pictures(known, jpeg):
+    video = clip(jpeg(5), jpeg(), jpeg(6))
+    for label in ("video", "photo"):
+        found = known.post("/m/lookup", files={label: video}).json()
+        assert found["pdq"]["BANK_A"][0]["by"] == "pdq"
+        assert "not_comparable" not in found
+    assert known.post("/m/lookup?types=pdq", files={"video": video}).json()["pdq"]["BANK_A"]
+    assert known.post("/m/lookup?types=video_md5", files={"video": video}).json() == {"video_md5": {}}
+    assert known.post("/m/lookup", files={"video": clip(jpeg(5), jpeg(6))}).json()["pdq"] == {}
+
+
+def test_a_video_that_cannot_be_read_never_looks_clean(known, jpeg):
+    for data in (clip(jpeg(5))[:300], b"\x1aE\xdf\xa3" + bytes(500), b"no video at all"):
+        answer = known.post("/m/lookup", files={"video": data})
+        told = answer.json()
+        assert "pdq" not in told
+        assert told["not_comparable"]["pdq"]["sentence"].endswith(".")
+        assert answer.headers["X-Tocsin-Not-Comparable"].startswith("pdq; reason=")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_picture_that_ends_early_is_compared_as_far_as_it_goes_and_says_so(known, jpeg, share):
+    data = jpeg()[: int(len(jpeg()) * share)]
+    answer = known.post("/m/lookup", files={"photo": data})
+    why = answer.json()["not_comparable"]["pdq"]
+    assert (why["reason"], why["sentence"].startswith("The picture ends early")) == ("unreadable", True)
+    if why.get("partly"):
+        assert "pdq" in answer.json()
+        assert answer.headers["X-Tocsin-Not-Comparable"] == "pdq; reason=unreadable; partly"
+
+
+def test_a_first_frame_without_detail_hides_no_other(known, jpeg, flat):
+    found = known.post("/m/lookup", files={"photo": animated(flat, jpeg())}).json()
+    assert found["pdq"]["BANK_A"]
+    assert "not_comparable" not in found
+
+
+def test_what_was_not_asked_for_is_not_recorded_either(known, jpeg, monkeypatch):
+    seen = []
+
+    async def see(self, sighting):
+        seen.append(sighting.matches)
+        return []
+
+    monkeypatch.setattr("tocsin.gateway.observing.OnRoad.see", see)
+    known.post("/m/lookup?types=md5", files={"photo": jpeg()})
+    assert seen == []
+    known.post("/m/lookup?types=pdq", files={"photo": jpeg()})
+    assert len(seen) == 1

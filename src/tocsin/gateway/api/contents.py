@@ -74,7 +74,8 @@ async def add_content(request: Request, caller: Curator, name: str) -> dict[str,
         why = next(iter(made.absent.values()), {"sentence": "No signal type here is made of it."})
         raise Refused(400, f"The content cannot be put into a bank: {why['sentence']}")
     new = _new(signals, given, content.url)
-    return await _added(gateway, caller, name, new)
+    told = await _added(gateway, caller, name, new)
+    return told | ({"not_comparable": made.unexamined} if made.unexamined else {})
 
 
 @router.post("/c/bank/{name}/signal")

@@ -68,4 +68,4 @@ async def _hashed(gateway: Gateway, request: Request, content: Content) -> Respo
     for why in made.absent.values():
         if why["reason"] != "low-quality":
             raise Refused(400, f"The content cannot be hashed: {why['sentence']}")
-    return answered(dict(made.signals), headers=comparing(made.absent))
+    return answered(dict(made.signals), headers=comparing(made.unexamined))

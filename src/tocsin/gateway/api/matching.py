@@ -99,12 +99,13 @@ async def _lookup_content(
     wanted = {name: types[name] for name in made.signals if name not in made.absent}
     if made.prints.media != "video":
         found.hits = [hit for hit in found.hits if hit.match.by != "video"]
+    found.hits = [hit for hit in found.hits if any(is_of(hit.match, kind) for kind in wanted.values())]
     told: dict[str, Any] = by_type(found, wanted, _hashes(request, caller))
-    if made.absent:
-        told["not_comparable"] = made.absent
+    if made.unexamined:
+        told["not_comparable"] = made.unexamined
     _log(gateway, caller, audit.LOOKUP, content.kind, found)
     seen = await _observe(gateway, request, caller, found, made.prints, content=content)
-    return told, comparing(made.absent) | naming(seen)
+    return told, comparing(made.unexamined) | naming(seen)
 
 
 async def raw_lookup(gateway: Gateway, request: Request) -> Response:
