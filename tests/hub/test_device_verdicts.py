@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from tocsin.hub import alerts
+from tocsin.hub import alerts, contents, device_verdicts
 from tocsin.hub.device_verdicts import verdicts_for
 from tocsin.hub.store.schema import Alert, Device
 
@@ -69,3 +69,43 @@ def test_several_contents_in_one_alert_are_counted_and_other_alerts_left_out(hub
     decide(hub, someone, clock, "true-concern")
     clock.forward(6)
     assert [said["contents"] for said in heard(hub, device, clock)["verdicts"]] == [2]
+
+
+def test_what_is_decided_content_by_content_is_heard_of_each(hub, device, person, clock):
+    someone = person()
+    for entry in ("e1", "e2", "e3"):
+        device.find(category="known-media-match", matches=[match(entry)])
+    for number, verdict in ((1, "benign"), (2, "true-concern"), (3, "cannot-tell")):
+        assert heard(hub, device, clock)["verdicts"] == []
+        with hub.store.session() as session:
+            alert = session.scalars(select(Alert)).one()
+            contents.decide(session, hub, alert, someone, clock.now(), number, verdict)
+        clock.forward(6)
+    told = heard(hub, device, clock)["verdicts"]
+    assert [(said["content"], said["contents"], said["verdict"]) for said in told] == [(1, 1, "false"), (2, 1, "true")]
+    assert [said["matches"][0]["entry"] for said in told] == ["e1", "e2"]
+
+
+def test_of_an_alert_closed_as_a_whole_the_contents_that_were_decided_are_heard_apart(hub, device, person, clock):
+    someone = person()
+    for entry in ("e1", "e2", "e3"):
+        device.find(category="known-media-match", matches=[match(entry)])
+    with hub.store.session() as session:
+        contents.decide(session, hub, session.scalars(select(Alert)).one(), someone, clock.now(), 1, "benign")
+    decide(hub, someone, clock, "true-concern")
+    clock.forward(6)
+    told = heard(hub, device, clock)["verdicts"]
+    assert [(said["contents"], said["verdict"]) for said in told] == [(1, "false"), (3, "true")]
+
+
+def test_an_answer_ends_before_it_is_too_large_and_the_next_one_goes_on(hub, device, person, clock, monkeypatch):
+    monkeypatch.setattr(device_verdicts, "MATCHES_MOST", 2)
+    someone = person()
+    for number in range(3):
+        device.find(category="known-media-match", matches=[match(f"e{number}")])
+        decide(hub, someone, clock, "benign")
+        clock.forward(3600)
+    first = heard(hub, device, clock)
+    assert (len(first["verdicts"]), first["more"]) == (2, True)
+    rest = heard(hub, device, clock, first["next"])
+    assert (len(rest["verdicts"]), rest["more"]) == (1, False)

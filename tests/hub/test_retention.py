@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from tocsin.hub import configuration, notify, retention, visibility
 from tocsin.hub.refusals import Refused
+from tocsin.hub.store.reports import ContentVerdict
 from tocsin.hub.store.schema import (
     Alert,
     AuditEntry,
@@ -72,6 +73,9 @@ def test_a_closed_alert_goes_after_its_evidence_with_all_that_hangs_on_it(hub, w
     person("officer", notify_urls=["sealed"])
     with hub.store.session() as session:
         notify.queue(session, session.get_one(Alert, exhibit.alert_id), clock.now())
+        decided = ContentVerdict(alert_id=exhibit.alert_id, number=1, verdict="benign", entries=[], at=clock.now())
+        decided.person_id = by.id
+        session.add(decided)
     days(hub, by, **ALL)
     close(hub, exhibit.alert_id)
     clock.forward(31 * 86400)
@@ -79,7 +83,7 @@ def test_a_closed_alert_goes_after_its_evidence_with_all_that_hangs_on_it(hub, w
     assert plan(hub).alerts == (exhibit.alert_id,)
     run(hub)
     with hub.store.reading() as session:
-        for table in (Alert, FindingRecord, Notification):
+        for table in (Alert, FindingRecord, Notification, ContentVerdict):
             assert session.execute(select(func.count()).select_from(table)).scalar_one() == 0
     assert plan(hub).empty
 

@@ -21,12 +21,14 @@ __all__ = [
     "acknowledge",
     "assign",
     "close",
+    "did",
     "escalate",
     "escalate_overdue",
     "findings_of",
     "history_of",
     "ladder",
     "observe",
+    "refuse_closed",
     "reopen",
     "take_finding",
 ]
@@ -36,14 +38,14 @@ NOTE_LONGEST: Final = 4000
 
 def acknowledge(session: Session, hub: Hub, alert: Alert, person: Person, now: datetime) -> None:
     """Note that ``person`` looks after the alert. Raises Refused when it is closed. Harmless to repeat."""
-    _refuse_closed(alert)
+    refuse_closed(alert)
     if alert.status == "acknowledged" and alert.acknowledged_by == person.id:
         return
     alert.status = "acknowledged"
     alert.acknowledged_at, alert.acknowledged_by = now, person.id
     alert.assigned_to = alert.assigned_to or person.id
     alert.escalate_at = None
-    _did(session, hub, alert, person, "acknowledged", now)
+    did(session, hub, alert, person, "acknowledged", now)
 
 
 def escalate(
@@ -53,7 +55,7 @@ def escalate(
 
     Raises Refused when it is closed, without a reason, or when there is nobody to hand it to.
     """
-    _refuse_closed(alert)
+    refuse_closed(alert)
     reason = _text(reason, "Say why you escalate this.")
     people = ladder(session, alert.unit_id)
     if to is None:
@@ -64,17 +66,17 @@ def escalate(
     if target is None:
         raise Refused(422, "nobody", "There is nobody in this unit to escalate to; ask the administrator.")
     _hand_to(session, hub, alert, target, now)
-    _did(session, hub, alert, person, "escalated", now, reason, {"to": target.id}, ring=True)
+    did(session, hub, alert, person, "escalated", now, reason, {"to": target.id}, ring=True)
 
 
 def assign(session: Session, hub: Hub, alert: Alert, person: Person, now: datetime, to: str) -> None:
     """Give the alert to a colleague of the same unit. Raises Refused for anybody else."""
-    _refuse_closed(alert)
+    refuse_closed(alert)
     target = next((each for each in ladder(session, alert.unit_id) if each.id == to), None)
     if target is None:
         raise Refused(422, "nobody", "Alerts are assigned to an officer or supervisor of the subject's unit.")
     alert.assigned_to = target.id
-    _did(session, hub, alert, person, "assigned", now, "", {"to": target.id})
+    did(session, hub, alert, person, "assigned", now, "", {"to": target.id})
 
 
 def close(
@@ -93,7 +95,7 @@ def close(
 
     Raises Refused for an unknown verdict, category or severity, an empty note, or an alert already closed.
     """
-    _refuse_closed(alert)
+    refuse_closed(alert)
     note_text = _text(note_text, "Write a short note that says what you found.")
     try:
         decided = ReviewVerdict(verdict)
@@ -112,7 +114,7 @@ def close(
     alert.note = note_text
     alert.escalate_at = None
     detail = {"verdict": decided.value, "category": kept.value, "severity": alert.verdict_severity}
-    _did(session, hub, alert, person, "closed", now, decided.value, detail, action=audit.VERDICT)
+    did(session, hub, alert, person, "closed", now, decided.value, detail, action=audit.VERDICT)
 
 
 def reopen(session: Session, hub: Hub, alert: Alert, person: Person, now: datetime, reason: str) -> None:
@@ -124,7 +126,7 @@ def reopen(session: Session, hub: Hub, alert: Alert, person: Person, now: dateti
     alert.status = "acknowledged"
     alert.acknowledged_at, alert.acknowledged_by, alert.assigned_to = now, person.id, person.id
     alert.closed_at = alert.closed_by = alert.verdict = alert.verdict_category = alert.verdict_severity = None
-    _did(session, hub, alert, person, "reopened", now, reason, detail)
+    did(session, hub, alert, person, "reopened", now, reason, detail)
 
 
 def ladder(session: Session, unit_id: str) -> list[Person]:
@@ -186,7 +188,7 @@ def _hand_to(session: Session, hub: Hub, alert: Alert, target: Person, now: date
     notify.queue(session, alert, now, [target])
 
 
-def _did(
+def did(
     session: Session,
     hub: Hub,
     alert: Alert,
@@ -215,7 +217,8 @@ def _did(
     announce(session, hub, alert, kind, ring=ring)
 
 
-def _refuse_closed(alert: Alert) -> None:
+def refuse_closed(alert: Alert) -> None:
+    """Raise Refused when an alert is closed."""
     if alert.status == "closed":
         raise Refused(409, "closed", f"Alert A-{alert.number} is closed; reopen it first.")
 

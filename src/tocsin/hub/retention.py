@@ -19,7 +19,7 @@ from tocsin.hub.refusals import Refused
 from tocsin.hub.reports import preserving
 from tocsin.hub.sessions import Who
 from tocsin.hub.store import Store
-from tocsin.hub.store.reports import Report, View
+from tocsin.hub.store.reports import ContentVerdict, Report, View
 from tocsin.hub.store.schema import (
     Alert,
     AlertEvent,
@@ -248,7 +248,7 @@ def _erase_rows(session: Session, going: Plan, now: datetime) -> None:
     for alert_id in going.alerts:
         audit.record(session, audit.HUB, audit.ERASURE, f"alert:{alert_id}", _why(going, "alerts"), at=now)
     for chunk in _chunks(going.alerts):
-        for table in (Consultation, Notification, AlertEvent, FindingRecord, View):
+        for table in (Consultation, Notification, AlertEvent, FindingRecord, View, ContentVerdict):
             session.execute(delete(table).where(table.alert_id.in_(chunk)))
         session.execute(update(Report).where(Report.alert_id.in_(chunk)).values(alert_id=None))
         session.execute(delete(Alert).where(Alert.id.in_(chunk)))

@@ -105,6 +105,16 @@ def test_only_what_the_verdict_is_about_is_told(heard, desk, exchange, clock, pd
     assert heard.asked == [0, 2, 4]
 
 
+def test_the_contents_of_one_alert_are_told_each_by_its_own_verdict(heard, desk, exchange, clock, pdq):
+    desk.exchanges.feedback(exchange, True)
+    heard.verdicts = [said(clock, 1, pdq(1), content=1), said(clock, 1, pdq(2), "false", content=2)]
+    heard.hear()
+    assert sorted(queued(desk, exchange)) == [
+        ("false", "alert A-7, content 2", "pdq"),
+        ("true", "alert A-7, content 1", "pdq"),
+    ]
+
+
 @pytest.mark.parametrize(
     "answer",
     [

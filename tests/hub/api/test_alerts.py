@@ -100,3 +100,26 @@ def test_the_hours_around_come_with_the_alert(client, sign_in, alert_id) -> None
     rows = client.get(f"{URL}/{alert_id}/around").json()["rows"]
     assert [row["kind"] for row in rows] == ["finding"]
     assert client.get(f"{URL}/{alert_id}/around", params={"hours": 1000}).status_code == 422
+
+
+def test_the_contents_of_an_alert_are_decided_one_by_one(client, device, sign_in, clock) -> None:
+    someone = sign_in()
+    for entry in ("e1", "e2"):
+        matched = {"list": "L", "entry": entry, "by": "md5", "distance": 0, "scheme": "", "category": ""}
+        device.find(category="known-media-match", matches=[matched])
+    [listed] = client.get(URL).json()["alerts"]
+    path = f"{URL}/{listed['id']}"
+    assert [each["verdict"] for each in client.get(path).json()["contents"]] == [None, None]
+    answer = client.post(f"{path}/contents/2", json={"verdict": "true-concern"}).json()
+    assert answer["contents"][1]["entries"] == [{"list": "L", "entry": "e2"}]
+    assert (answer["contents"][1]["verdict"], answer["contents"][1]["decided_by"]) == ("true-concern", someone.id)
+    clock.forward(1)
+    assert client.post(f"{path}/contents/1", json={"verdict": "benign"}).json()["verdict"] == "true-concern"
+    assert client.post(f"{path}/contents/1", json={"verdict": "benign"}).status_code == 409
+    undone = client.post(f"{path}/undo").json()
+    assert (undone["status"], [each["verdict"] for each in undone["contents"]]) == (
+        "acknowledged",
+        [None, "true-concern"],
+    )
+    assert client.post(f"{path}/contents/9", json={"verdict": "benign"}).status_code == 409
+    assert client.post(f"{path}/contents/1", json={"verdict": "perhaps"}).status_code == 422

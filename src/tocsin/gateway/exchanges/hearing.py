@@ -1,6 +1,6 @@
 """What people decided at the hub on matches with exchanges' lists, heard and queued for the exchanges that are told.
 
-A verdict goes on only where it speaks of one content: an alert that gathers several says little of each. *True* is told
+A verdict goes on only where it speaks of one content: one on an alert of several says little of each. *True* is told
 of every entry that matched; *false* only where the very entry was met (a digest, or no bit apart), since a picture that
 merely resembles a listed one says nothing against the listed one. A match in part never goes on.
 """
@@ -103,6 +103,8 @@ class Hearing:
             kind = by if by in _EXACT else ""
             try:
                 said_by = f"alert A-{one.get('alert')}"
+                if type(one.get("content")) is int:
+                    said_by += f", content {one['content']}"
                 self._desk.verdicts.say(name, str(match.get("entry"))[:500], good, kind=kind, said_by=said_by)
             except Refused as refused:
                 _log.info("A verdict for %s was not queued: %s", name, refused)

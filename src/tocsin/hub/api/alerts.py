@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from tocsin.hub import alerts, consultation, timeline, visibility
+from tocsin.hub import alerts, consultation, contents, timeline, visibility
 from tocsin.hub.hub import Hub, of_request
 from tocsin.hub.refusals import Refused
 from tocsin.hub.sessions import Who, require
@@ -39,6 +39,13 @@ class Assignment(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     to: str = Field(max_length=32)
+
+
+class Decision(BaseModel):
+    """What a person decided of one content."""
+
+    model_config = ConfigDict(extra="forbid")
+    verdict: str = Field(max_length=20)
 
 
 class Closing(BaseModel):
@@ -147,6 +154,26 @@ def close(alert_id: str, asked: Closing, hub: TheHub, who: TheWho) -> dict[str, 
         return brief(alert)
 
 
+@router.post("/{alert_id}/contents/{number}")
+def decide(
+    alert_id: str, number: Annotated[int, Path(ge=1, le=2**31 - 1)], asked: Decision, hub: TheHub, who: TheWho
+) -> dict[str, Any]:
+    """Decide on one of several contents; the last one decided closes the alert, as true if any of them is."""
+    with hub.store.session() as session:
+        alert, person, now = _for_change(session, hub, who, alert_id)
+        contents.decide(session, hub, alert, person, now, number, asked.verdict)
+        return brief(alert) | {"contents": _contents(session, alert)}
+
+
+@router.post("/{alert_id}/undo")
+def undo(alert_id: str, hub: TheHub, who: TheWho) -> dict[str, Any]:
+    """Take back the last decision on a content; the alert is opened again if that had closed it."""
+    with hub.store.session() as session:
+        alert, person, now = _for_change(session, hub, who, alert_id)
+        contents.undo(session, hub, alert, person, now)
+        return brief(alert) | {"contents": _contents(session, alert)}
+
+
 @router.post("/{alert_id}/reopen")
 def reopen(alert_id: str, asked: Reason, hub: TheHub, who: TheWho) -> dict[str, Any]:
     """Open a closed alert again."""
@@ -219,12 +246,26 @@ def whole(session: Session, alert: Alert) -> dict[str, Any]:
         "verdict_category": alert.verdict_category,
         "verdict_severity": alert.verdict_severity,
         "note": alert.note,
+        "contents": _contents(session, alert),
         "finding_list": [_finding(finding) for finding in alerts.findings_of(session, alert)],
         "history": [
             {"at": utc_text(event.at), "person": event.person_id, "kind": event.kind, "detail": event.detail}
             for event in alerts.history_of(session, alert)
         ],
     }
+
+
+def _contents(session: Session, alert: Alert) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": each.number,
+            "entries": [{"list": match["list"], "entry": match["entry"]} for match in each.matches],
+            "verdict": each.decided.verdict if each.decided else None,
+            "decided_by": each.decided.person_id if each.decided else None,
+            "decided_at": _text(each.decided.at) if each.decided else None,
+        }
+        for each in contents.of_alert(session, alert)
+    ]
 
 
 def _finding(finding: FindingRecord) -> dict[str, Any]:

@@ -28,6 +28,21 @@ class View(Base):
     __table_args__ = (Index("ix_views_evidence_item", "evidence", "item"),)
 
 
+class ContentVerdict(Base):
+    """What a person decided of one content of an alert that gathers several, and of which entries of lists.
+
+    ``number`` is the content's in the alert, ``entries`` are pairs of a list's name and an entry's.
+    """
+
+    __tablename__ = "content_verdicts"
+    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    verdict: Mapped[str] = mapped_column(String(20))
+    entries: Mapped[list[Any]] = mapped_column(default=list)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"))
+    at: Mapped[datetime]
+
+
 class Report(Base):
     """A report to an authority, from draft to the end of its preservation. States are in hub/reports/states.py.
 
