@@ -54,12 +54,12 @@ def make_stream(folder: Path, listed: Path, *, seconds: float = 7, on: float = 2
 
 @contextlib.contextmanager
 def pushing(
-    video: Path, *target: str, loop: bool = False, read: tuple[str, ...] = ("-re",)
+    video: Path, *target: str, loop: bool = False, read: tuple[str, ...] = ("-re",), folder: Path | None = None
 ) -> Iterator[subprocess.Popen]:
-    """Push a file as it plays, packets as they are."""
+    """Push a file as it plays, packets as they are; what is written by a relative path lies in ``folder``."""
     again = ("-stream_loop", "-1") if loop else ()
     command = [FFMPEG, "-loglevel", "error", "-nostdin", *read, *again, "-i", str(video), "-c", "copy", *target]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
     try:
         yield process
     finally:
@@ -74,8 +74,24 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 
 class _Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder; parts of a file too, as every server of media does."""
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+    def do_GET(self) -> None:
+        wanted, path = self.headers.get("Range", ""), Path(self.translate_path(self.path))
+        if not wanted or not path.is_file():
+            super().do_GET()
+            return
+        first, last = (int(place) for place in wanted.removeprefix("bytes=").split("-"))
+        data = path.read_bytes()
+        part = data[first : last + 1]
+        self.send_response(206 if part else 416)
+        self.send_header("Content-Length", str(len(part)))
+        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(data)}")
+        self.end_headers()
+        self.wfile.write(part)
 
 
 @contextlib.contextmanager

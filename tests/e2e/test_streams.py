@@ -88,11 +88,27 @@ def test_a_transport_stream_over_http(made: tuple[Path, Path]) -> None:
         found_by(command(made, f"http://127.0.0.1:{port}/", "--give-up", "8"))
 
 
-@pytest.mark.parametrize("kind", ["mpegts", "fmp4"])
-def test_hls_while_it_is_made(made: tuple[Path, Path], tmp_path: Path, kind: str) -> None:
-    hls = ("-f", "hls", "-hls_time", "1", "-hls_list_size", "4", "-hls_segment_type", kind)
+LOCKED = ("-hls_enc", "1", "-hls_enc_key", "0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "more"),
+    [
+        ("mpegts", "delete_segments", ()),
+        ("fmp4", "delete_segments", ()),
+        ("mpegts", "single_file", ()),
+        ("fmp4", "single_file", ()),
+        ("mpegts", "delete_segments", LOCKED),
+        ("mpegts", "single_file", LOCKED),
+    ],
+    ids=["ts", "fmp4", "ts-in-one-file", "fmp4-in-one-file", "aes-128", "aes-128-in-one-file"],
+)
+def test_hls_while_it_is_made(
+    made: tuple[Path, Path], tmp_path: Path, kind: str, flags: str, more: tuple[str, ...]
+) -> None:
+    hls = ("-f", "hls", "-hls_time", "1", "-hls_list_size", "4", "-hls_segment_type", kind, "-hls_flags", flags)
     playlist = tmp_path / "live.m3u8"
-    with pushing(made[0], *hls, "-hls_flags", "delete_segments", str(playlist)), serving(tmp_path) as there:
+    with pushing(made[0], *hls, *more, playlist.name, folder=tmp_path), serving(tmp_path) as there:
         deadline = time.monotonic() + 20
         while not playlist.exists() and time.monotonic() < deadline:
             pass

@@ -157,6 +157,31 @@ def test_a_bomb_is_unpacked_only_as_far_as_the_bound(elsewhere):
         assert refused(elsewhere.url + path).status == 502
 
 
+def test_a_part_of_a_file_is_fetched_and_never_another(elsewhere):
+    asked = []
+
+    def parts(handler):
+        asked.append(handler.headers["range"])
+        handler.send_response(206)
+        handler.send_header("content-range", handler.path[1:].replace("_", " "))
+        handler.send_header("content-length", "3")
+        handler.end_headers()
+        handler.wfile.write(b"one")
+
+    def part(path):
+        elsewhere.pages[path] = parts
+        return asyncio.run(Fetcher(None, allow_private=True).fetch(elsewhere.url + path, span=(4, 3))).data
+
+    assert part("/bytes_4-6/9") == b"one"
+    assert asked == ["bytes=4-6"]
+    for other in ("/bytes_0-2/9", "/bytes_4-5/9", "/bytes_4-9/12", "/none"):
+        with pytest.raises(Refused, match="other bytes"):
+            part(other)
+    whole = elsewhere.picture("/whole", b"one")
+    with pytest.raises(Refused, match="whole files only"):
+        asyncio.run(Fetcher(None, allow_private=True).fetch(whole, span=(4, 3)))
+
+
 def test_time_is_bounded_and_half_an_answer_is_none(elsewhere):
     def silent(handler):
         handler.connection.recv(1)

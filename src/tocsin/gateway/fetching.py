@@ -24,6 +24,7 @@ MOST_REDIRECTS: Final = 5
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
+_PAGE = 64 << 10
 _TIMES = httpx.Timeout(30.0, connect=10.0)
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
@@ -61,11 +62,21 @@ class Fetcher:
         self._resolve = resolve or _resolved
         self._tls = httpx.create_ssl_context(trust_env=False)
 
-    async def fetch(self, url: str, *, max_bytes: int | None = None, seconds: float | None = None) -> Fetched:
-        """Fetch a URL whole. Raises Refused: 400 for what may not be fetched, 413 for too much, 502 and 504 else."""
+    async def fetch(
+        self,
+        url: str,
+        *,
+        max_bytes: int | None = None,
+        seconds: float | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> Fetched:
+        """Fetch a URL whole, or the bytes of a ``span`` (where they begin, how many) and no others.
+
+        Raises Refused: 400 for what may not be fetched, 413 for too much, 502 and 504 else.
+        """
         try:
             async with asyncio.timeout(self._seconds if seconds is None else seconds):
-                return await self._follow(url, max_bytes or self.max_bytes)
+                return await self._follow(url, max_bytes or self.max_bytes, span)
         except TimeoutError as error:
             raise Refused(504, "The other server took too long to answer.") from error
 
@@ -74,9 +85,9 @@ class Fetcher:
         target = self._checked(url)
         return (await self._addresses(target))[0]
 
-    async def _follow(self, url: str, most: int) -> Fetched:
+    async def _follow(self, url: str, most: int, span: tuple[int, int] | None) -> Fetched:
         for _ in range(MOST_REDIRECTS + 1):
-            answer = await self._once(url, most)
+            answer = await self._once(url, most, span)
             if answer.status not in _REDIRECTS:
                 break
             there = answer.headers.get("location", "")
@@ -87,6 +98,8 @@ class Fetcher:
             raise Refused(400, f"The other server redirects more than {MOST_REDIRECTS} times.")
         if not 200 <= answer.status < 300:
             raise Refused(400, f"The other server answered {answer.status}.")
+        if span is not None:
+            _as_asked(answer, span)
         return answer
 
     def _checked(self, url: str) -> SplitResult:
@@ -130,7 +143,7 @@ class Fetcher:
             )
         return found
 
-    async def _once(self, url: str, most: int) -> Fetched:
+    async def _once(self, url: str, most: int, span: tuple[int, int] | None) -> Fetched:
         """Ask once, at the very address that was checked, under the host's own name."""
         target = self._checked(url)
         address = (await self._addresses(target))[0]
@@ -139,6 +152,9 @@ class Fetcher:
         path = (target.path or "/") + (f"?{target.query}" if target.query else "")
         headers = {"Host": target.netloc, "User-Agent": "tocsin-gateway", "Accept": "*/*"}
         headers |= {"Accept-Encoding": "gzip, identity", "Connection": "close"}
+        if span is not None:
+            headers |= {"Accept-Encoding": "identity", "Range": f"bytes={span[0]}-{span[0] + span[1] - 1}"}
+            most = min(most, max(span[1], _PAGE))
         try:
             async with (
                 httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=_TIMES) as client,
@@ -149,6 +165,8 @@ class Fetcher:
                     extensions={"sni_hostname": target.hostname},
                 ) as answer,
             ):
+                if span is not None and answer.status_code == 200:
+                    raise Refused(502, "The other server gives whole files only, where a part of one was asked for.")
                 return await _read(answer, url, most)
         except httpx.TimeoutException as error:
             raise Refused(504, "The other server took too long to answer.") from error
@@ -178,6 +196,14 @@ def is_public(address: Address) -> bool:
 async def _resolved(host: str, port: int) -> list[str]:
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+
+def _as_asked(answer: Fetched, span: tuple[int, int]) -> None:
+    """Refuse an answer that is not the very bytes that were asked for."""
+    start, count = span
+    said = answer.headers.get("content-range", "").partition("/")[0].strip()
+    if answer.status != 206 or said != f"bytes {start}-{start + count - 1}" or len(answer.data) != count:
+        raise Refused(502, "The other server gave other bytes of the file than were asked for.")
 
 
 async def _read(answer: httpx.Response, url: str, most: int) -> Fetched:

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.padding import PKCS7
 
+from tocsin.gateway.streams import http
 from tocsin.gateway.streams.addresses import Rules, parse
 from tocsin.gateway.streams.http import HttpSource
 from tocsin.gateway.streams.sources import Mark, SourceError, Ways
@@ -34,7 +37,14 @@ def serve() -> Iterator[Serve]:
                     self.send_header("Location", page[2:].decode())
                     self.end_headers()
                     return
-                self.send_response(200)
+                wanted = self.headers.get("Range", "")
+                if wanted and not self.path.startswith("/whole"):
+                    first, last = (int(place) for place in wanted.removeprefix("bytes=").split("-"))
+                    size, page = len(page), page[first : last + 1]
+                    self.send_response(206)
+                    self.send_header("Content-Range", f"bytes {first}-{first + len(page) - 1}/{size}")
+                else:
+                    self.send_response(200)
                 self.send_header("Content-Length", str(len(page)))
                 self.end_headers()
                 self.wfile.write(page)
@@ -133,7 +143,95 @@ def test_a_missing_page_may_be_tried_again(serve: Serve) -> None:
     assert not error.value.final
 
 
-def test_an_encrypted_stream_says_so(serve: Serve) -> None:
-    pages: dict = {"/l.m3u8": playlist('#EXT-X-KEY:METHOD=AES-128,URI="k"', "#EXTINF:1,", "0.ts", end=True)}
-    with pytest.raises(SourceError, match="encrypted"):
+def test_segments_are_cut_out_of_one_file(serve: Serve) -> None:
+    lines = ('#EXT-X-MAP:URI="/all",BYTERANGE="4@0"', "#EXT-X-BYTERANGE:3@4", "/all", "#EXT-X-BYTERANGE:5", "/all")
+    pages: dict = {"/l.m3u8": playlist(*lines, end=True), "/all": b"initonetwo.."}
+    assert read(serve(pages) + "/l.m3u8") == [Mark.FRESH, b"init", b"one", b"two.."]
+
+
+def test_other_bytes_than_were_asked_for_are_never_watched(serve: Serve) -> None:
+    """A server that knows no parts, or whose file is shorter than its playlist says: missed, and counted."""
+    lost: Counter[str] = Counter()
+    lines = ("#EXT-X-BYTERANGE:3@4", "/whole", "#EXT-X-BYTERANGE:9@4", "/short", "#EXT-X-BYTERANGE:2@0", "/short")
+    pages: dict = {"/l.m3u8": playlist(*lines, end=True), "/whole": b"initone", "/short": b"initone"}
+    assert read(serve(pages) + "/l.m3u8", lost=lost) == [b"in"]
+    assert lost["skipped"] == 2
+
+
+def locked(data: bytes, key: bytes, vector: bytes) -> bytes:
+    padding = PKCS7(128).padder()
+    closing = Cipher(algorithms.AES(key), modes.CBC(vector)).encryptor()
+    return closing.update(padding.update(data) + padding.finalize()) + closing.finalize()
+
+
+KEY, OTHER = b"0123456789abcdef", b"fedcba9876543210"
+
+
+def test_encrypted_segments_are_opened_with_the_keys_that_the_playlist_names(serve: Serve) -> None:
+    lines = (
+        *('#EXT-X-KEY:METHOD=AES-128,URI="/a.key"', "0.ts", "1.ts"),
+        *('#EXT-X-KEY:METHOD=AES-128,URI="/b.key",IV=0x0102', "2.ts", "#EXT-X-KEY:METHOD=NONE", "3.ts"),
+    )
+    numbered = [number.to_bytes(16, "big") for number in (5, 6, 0x0102)]
+    pages: dict = {
+        "/l.m3u8": playlist(*lines, first=5, end=True),
+        "/a.key": [KEY, b"asked for again: it is kept"],
+        "/b.key": OTHER,
+        "/0.ts": locked(b"zero", KEY, numbered[0]),
+        "/1.ts": locked(b"one" * 99, KEY, numbered[1]),
+        "/2.ts": locked(b"two", OTHER, numbered[2]),
+        "/3.ts": b"three",
+    }
+    assert read(serve(pages) + "/l.m3u8") == [b"zero", b"one" * 99, b"two", b"three"]
+
+
+def test_a_segment_that_its_key_does_not_open_is_counted_and_several_end_the_connection(serve: Serve) -> None:
+    lost: Counter[str] = Counter()
+    key = '#EXT-X-KEY:METHOD=AES-128,URI="/a.key"'
+    pages: dict = {"/l.m3u8": playlist(key, "0.ts", "1.ts", end=True), "/a.key": KEY, "/0.ts": b"x" * 33}
+    pages["/1.ts"] = locked(b"one", KEY, bytes(15) + b"\1")
+    assert read(serve(pages) + "/l.m3u8", lost=lost) == [b"one"]
+    assert lost["skipped"] == 1
+    pages["/l.m3u8"] = playlist(key, *(["0.ts"] * 3), "1.ts", end=True)
+    with pytest.raises(SourceError, match="encrypted") as error:
         read(serve(pages) + "/l.m3u8")
+    assert error.value.code == "locked"
+
+
+@pytest.mark.parametrize(
+    ("address", "answer", "code"),
+    [("/a.key", b"x" * 17, "locked"), ("/a.key", b"x" * 5000, "locked"), ("/none.key", KEY, "locked"),
+     ("http://10.0.0.1/k", KEY, "unsupported"), ("file:///etc/passwd", KEY, "unsupported"),
+     ("data:;base64,MDEyMzQ1Njc4OWFiY2RlZg==", KEY, "unsupported")],
+)  # fmt: skip
+def test_a_key_that_cannot_be_had_ends_the_connection_with_a_sentence(
+    serve: Serve, address: str, answer: bytes, code: str
+) -> None:
+    lines = (f'#EXT-X-KEY:METHOD=AES-128,URI="{address}"', "0.ts", "0.ts", "0.ts")
+    pages: dict = {"/l.m3u8": playlist(*lines, end=True), "/a.key": answer, "/0.ts": b"x" * 32}
+    with pytest.raises(SourceError, match=r"key .*\.$") as error:
+        read(serve(pages) + "/l.m3u8")
+    assert (error.value.code, error.value.final) == (code, code == "unsupported")
+
+
+def test_what_a_drm_locks_says_so_and_is_given_up(serve: Serve) -> None:
+    pages: dict = {"/l.m3u8": playlist('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k"', "#EXTINF:1,", "0.ts", end=True)}
+    with pytest.raises(SourceError, match="encrypted") as error:
+        read(serve(pages) + "/l.m3u8")
+    assert error.value.final
+
+
+def test_a_live_playlist_of_which_nothing_can_be_fetched_times_out(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = [playlist("no.ts", first=number).replace(b"DURATION:1", b"DURATION:0.2") for number in range(200)]
+    rules = Rules(allow_private=True)
+    monkeypatch.setattr(http, "_TRIES", 1)
+
+    async def all_of() -> None:
+        url = serve({"/l.m3u8": lists}) + "/l.m3u8"
+        async for _ in HttpSource(parse(url, rules), Ways(rules, silence=0.2), lambda *_: None).chunks():
+            pass
+
+    with pytest.raises(SourceError, match="segment"):
+        asyncio.run(all_of())

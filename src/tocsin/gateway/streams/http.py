@@ -17,15 +17,17 @@ import httpx
 from tocsin.gateway.fetching import Fetcher
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.streams.addresses import Address
-from tocsin.gateway.streams.playlist import Playlist, PlaylistError, Segment, parse
+from tocsin.gateway.streams.decrypting import MOST_KEY, Keys, LockedError
+from tocsin.gateway.streams.playlist import MOST_SEGMENT, Part, Playlist, PlaylistError, Segment, parse
 from tocsin.gateway.streams.sources import Mark, Note, SourceError, Ways
 
-MOST_PLAYLIST, MOST_SEGMENT = 4 << 20, 64 << 20
+MOST_PLAYLIST = 4 << 20
 _FULL = 48 << 10
 _GATHER_S = 0.15
 _REDIRECTS = 5
 _BACK = 3
 _TRIES = 3
+_SHUT = 3
 _HEAD = b"#EXTM3U"
 
 
@@ -38,6 +40,7 @@ class HttpSource:
         self._address, self._ways, self._note = address, ways, note
         self._public = _fetcher(allow_private=False)
         self._own = _fetcher(allow_private=True) if ways.rules.allow_private else None
+        self._keys, self._shut = Keys(self._key), 0
 
     def _client(self, url: str) -> Fetcher:
         """Return the client that may fetch an address: the operator's own host may be private where allowed."""
@@ -113,7 +116,8 @@ class HttpSource:
             if playlist.variants:
                 raise SourceError("unsupported", "A variant's playlist names variants again.", final=True)
         done = -1 if playlist.ended else _edge(playlist)
-        told, quiet = "", asyncio.get_running_loop().time()
+        told: Part | None = None
+        quiet = asyncio.get_running_loop().time()
         while True:
             fresh = [one for one in playlist.segments if one.number > done]
             if fresh and done >= 0 and fresh[0].number > done + 1:
@@ -124,14 +128,15 @@ class HttpSource:
                     yield Mark.FRESH
                     told = one.first
                     if told:
-                        yield await self._segment(told)
+                        yield await self._part(told)
+                done = one.number
                 try:
-                    yield await self._segment(one.url)
+                    yield await self._part(one.media)
+                    quiet = asyncio.get_running_loop().time()
                 except SourceError as error:
-                    if error.final:
+                    if error.final or error.code == "locked":
                         raise
                     self._note("skipped", 1)
-                done, quiet = one.number, asyncio.get_running_loop().time()
             if playlist.ended:
                 return
             if asyncio.get_running_loop().time() - quiet > self._ways.silence + 3 * playlist.target:
@@ -145,13 +150,32 @@ class HttpSource:
     async def _playlist(self, url: str) -> str:
         return (await self._fetched(url, MOST_PLAYLIST)).decode("utf-8", "replace")
 
-    async def _segment(self, url: str) -> bytes:
-        return await self._fetched(url, MOST_SEGMENT)
+    async def _part(self, part: Part) -> bytes:
+        """Fetch a segment, and open it where it is locked. Raises SourceError."""
+        data = await self._fetched(part.url, MOST_SEGMENT, part.span)
+        if not part.key:
+            return data
+        try:
+            opened = await self._keys.opened(data, part)
+        except LockedError as error:
+            self._shut += 1
+            raise SourceError("locked" if self._shut >= _SHUT else "unreadable", str(error)) from error
+        self._shut = 0
+        return opened
 
-    async def _fetched(self, url: str, most: int) -> bytes:
+    async def _key(self, url: str) -> bytes:
+        """Fetch a key. Without it nothing more of the stream can be read: it is more than a segment missed."""
+        try:
+            return await self._fetched(url, MOST_KEY)
+        except SourceError as error:
+            sentence = f"The stream's key cannot be had: {error}"
+            raise SourceError(error.code if error.final else "locked", sentence, final=error.final) from error
+
+    async def _fetched(self, url: str, most: int, span: tuple[int, int] | None = None) -> bytes:
         for attempt in range(_TRIES):
             try:
-                return (await self._client(url).fetch(url, max_bytes=most, seconds=self._ways.silence)).data
+                answer = await self._client(url).fetch(url, max_bytes=most, seconds=self._ways.silence, span=span)
+                return answer.data
             except Refused as error:
                 refused = "address" in str(error) or "URL" in str(error)
                 if refused:
