@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -83,6 +84,21 @@ def test_turned_pictures_are_found_when_asked_for(run, pictures):
     assert found["turned.png"]["matches"][0]["turn"]
 
 
+def test_a_telephone_picture_is_also_compared_as_it_is_shown(run, pictures):
+    turned = Image.Exif()
+    turned[0x0112] = 6  # shown turned clockwise, so stored the other way
+    drawn(5).rotate(90, expand=True).save(pictures / "telephone.jpg", quality=92, exif=turned)
+    found = results(run("pictures/telephone.jpg", "--list", "list", "--json", code=1))
+    assert found["telephone.jpg"]["matches"][0]["entry"] == "4711"
+
+
+def test_a_turned_copy_with_bars_is_found_when_turned_ones_are_asked_for(run, pictures):
+    ImageOps.expand(drawn(5), (0, 80), (0, 0, 0)).rotate(90, expand=True).save(pictures / "turned.png")
+    found = results(run("pictures/turned.png", "--list", "list", "--dihedral", "--json", code=1))
+    [match] = found["turned.png"]["matches"]
+    assert (match["entry"], match["stripped"]) == ("4711", True)
+
+
 def test_what_is_like_more_entries_than_can_be_compared_is_never_clean(run, pictures, monkeypatch):
     from tocsin.matching.answers import Answer
     from tocsin.matching.road import Lists
@@ -131,6 +147,27 @@ def test_archives_are_looked_into(run, pictures, tmp_path):
     run("a.zip", "--list", "list", "--no-archives", code=0)
 
 
+@pytest.mark.parametrize(
+    ("name", "start", "why"),
+    [
+        ("a.rar", b"Rar!\x1a\x07\x01\0", "RAR archives"),
+        ("b.7z", b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        ("c.pdf", b"%PDF-1.7", "PDF"),
+    ],
+)
+def test_an_archive_that_cannot_be_looked_into_is_never_clean(run, pictures, tmp_path, name, start, why):
+    (tmp_path / name).write_bytes(start.ljust(600, b"."))
+    [one] = results(run(name, "--list", "list", "--json", code=2)).values()
+    assert (one["status"], one["reason"]) == ("not-scanned", "unsupported")
+    assert why in one["detail"]
+    [one] = results(run(name, "--list", "list", "--no-archives", "--json", code=0)).values()
+    assert one["status"] == "no-match"
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.write(tmp_path / name, name)
+    last = json.loads(run("outer.zip", "--list", "list", "--json", code=2).stdout.splitlines()[-1])
+    assert why in last["detail"]
+
+
 def test_known_good_silences(run, pictures, tmp_path):
     data = (pictures / "5.jpg").read_bytes()
     build(
@@ -151,6 +188,30 @@ def test_a_run_is_taken_up_where_it_stopped(run, pictures):
     assert len(found) == 8
     assert len(Path("kept").read_text().splitlines()) == 9
     assert "other settings" in run("pictures", "--list", "list", "--radius", "3", "--resume", "kept", code=2).stderr
+
+
+def test_what_could_not_be_examined_is_looked_at_again(run, pictures, tmp_path):
+    kept = tmp_path / "kept"
+    run("pictures", "--list", "list", "--resume", "kept", code=1)
+    lines = [json.loads(line) for line in kept.read_text().splitlines()]
+    for one in lines[1:]:
+        if one["path"].endswith("5.jpg"):
+            one["results"] = [{"path": one["path"], "status": "not-scanned", "matches": [], "reason": "time-out"}]
+    kept.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    found = results(run("pictures", "--list", "list", "--resume", "kept", "--json", code=1))
+    assert found["5.jpg"]["status"] == "match"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file permissions of POSIX")
+def test_a_file_that_may_not_be_read_keeps_no_other_from_being_examined(run, pictures, monkeypatch):
+    """As root may read everything, the system's word is given here, for the argument too."""
+    allowed = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, *more, **how: "1.jpg" not in str(path) and allowed(path, *more, **how)
+    )
+    (pictures / "1.jpg").chmod(0)
+    found = results(run("pictures/1.jpg", "pictures/5.jpg", "--list", "list", "--json", code=1))
+    assert found["5.jpg"]["status"] == "match"
 
 
 def test_a_folder_of_lists_and_what_is_no_list(run, pictures, tmp_path):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example:  tocsin hash ~/Pictures --json --out hashes.jsonl --resume")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")
 @click.option("--turns", is_flag=True, help="Hash pictures in their 8 orientations.")
 @click.option("--frames", is_flag=True, help="Hash videos too, one frame a second.")

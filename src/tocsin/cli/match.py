@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from tocsin.model import Fingerprints, Match, NotScanned
 
 PATH = click.Path(path_type=Path)
+ANY_PATH = click.Path(path_type=Path, readable=False)
+"""A path that may be unreadable: it is *not scanned*, and the others are examined."""
 _BATCH = 32
 _SHOWN = 200
 
 
 @click.command(epilog="Example:  tocsin match ~/Pictures --list lists/agency --json")
-@click.argument("paths", type=PATH, nargs=-1, required=True)
+@click.argument("paths", type=ANY_PATH, nargs=-1, required=True)
 @click.option("--list", "folders", type=PATH, multiple=True, required=True, help="A list's folder, or one of lists.")
 @click.option("--radius", type=click.IntRange(0, 64), help="PDQ bits that may differ; else each list's own (31).")
 @click.option("--dihedral", is_flag=True, help="Look at pictures turned and mirrored too.")
@@ -101,7 +103,7 @@ class _Run:
             for one in found:
                 if isinstance(one, Unreadable):
                     known.append([_not_scanned(str(one.path), "unreadable", one.detail)])
-                elif (earlier := kept.earlier(one)) is not None:
+                elif (earlier := kept.earlier(one)) is not None and not _left_out(earlier):
                     known.append(earlier)
                 else:
                     yield one
@@ -121,7 +123,7 @@ class _Run:
     def _ask(
         self, waiting: Sequence[tuple[Path, "Fingerprints | NotScanned"]]
     ) -> Iterator[tuple[Path | None, list[dict[str, Any]]]]:
-        from tocsin.media.formats import ARCHIVES
+        from tocsin.media.formats import ARCHIVES, UNSUPPORTED_ARCHIVES
         from tocsin.model import Fingerprints
 
         items = [prints for _, prints in waiting if isinstance(prints, Fingerprints)]
@@ -130,13 +132,17 @@ class _Run:
             if not isinstance(prints, Fingerprints):
                 yield path, [_not_scanned(str(path), prints.reason, prints.detail)]
                 continue
+            why = UNSUPPORTED_ARCHIVES.get(prints.format)
+            if self._archives and why and not prints.reason:
+                prints = replace(prints, reason="unsupported", detail=f"{why[0].upper()}{why[1:]}.")
             results = [_result(str(path), prints, next(answers))]
             if self._archives and prints.format in ARCHIVES:
                 results += self._inside(path)
             yield path, results
 
     def _examine(self, items: Sequence["Fingerprints"]) -> "list[Answer]":
-        return self._lists.examine(items, self._radius, self._options.turns)
+        # Where turns were not asked for, the one turned print is of the picture as its EXIF says it is shown.
+        return self._lists.examine(items, self._radius, True)
 
     def _inside(self, archive: Path) -> Iterator[dict[str, Any]]:
         """Yield the results of files inside an archive: the path is the archive's, ``held`` the place in it."""
@@ -149,6 +155,11 @@ class _Run:
             else:
                 result = _not_scanned(str(archive), held.result.reason, held.result.detail)
             yield {**result, "held": held.name}
+
+
+def _left_out(results: Sequence[dict[str, Any]]) -> bool:
+    """Tell whether an earlier run could not examine all of a file: what stood in its way may be gone."""
+    return any(one.get("status") == "not-scanned" for one in results)
 
 
 def _not_scanned(path: str, reason: str, detail: str) -> dict[str, Any]:

@@ -113,7 +113,8 @@ def _inside(archive: BinaryIO, prefix: str, depth: int, spent: _Spent) -> Iterat
     kind = formats.kind_of(archive.read(formats.HEAD))
     archive.seek(0)
     if kind in formats.UNSUPPORTED_ARCHIVES:
-        yield Member(prefix, NotScanned("unsupported", f"{formats.UNSUPPORTED_ARCHIVES[kind].capitalize()}."))
+        why = formats.UNSUPPORTED_ARCHIVES[kind]
+        yield Member(prefix, NotScanned("unsupported", f"{why[0].upper()}{why[1:]}."))
     elif kind == "zip":
         yield from _zip(archive, prefix, depth, spent)
     elif kind == "tar":

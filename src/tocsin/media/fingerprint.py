@@ -5,6 +5,7 @@ cannot be decoded still has digests, which may be listed: its fingerprints then 
 """
 
 import os
+from collections.abc import Collection
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -152,7 +153,7 @@ def _scaled(data: bytes, options: Options, limit: int) -> list[Print]:
     wanted = range(len(made)) if options.turns else {0, upright}
     found = [Print(one.hex, one.quality, pdq.SCALED, turn=at) for at, one in enumerate(made) if at in wanted]
     if found and options.borders and shrunk.pixels.ndim == 3:
-        found += _stripped(shrunk.pixels, pdq.SCALED)
+        found += _stripped(shrunk.pixels, pdq.SCALED, wanted)
     return found
 
 
@@ -163,28 +164,32 @@ def _percent(share: float) -> str:
 def _prints(decoded: Decoded, options: Options, path: str) -> list[Print]:
     """Return the prints of a picture: as stored first, then turned, on white, and within its borders."""
     rgb, white = decoded.rgb, decoded.white
-    if options.turns or decoded.turn:
-        made = pdq.turns(rgb)
-        wanted = range(len(made)) if options.turns else {0, decoded.turn}
-        found = [Print(one.hex, one.quality, path, turn=at) for at, one in enumerate(made) if at in wanted]
-    else:
-        found = [_print(rgb, path)]
+    wanted = set(range(len(pdq.TURNS)) if options.turns else (0, decoded.turn))
+    found = _turned(rgb, path, wanted)
     if white is not None:
         found.append(replace(_print(white, path), white=True))
     if options.borders:
-        found += _stripped(rgb, path)
+        found += _stripped(rgb, path, wanted)
         if white is not None:
-            found += [replace(one, white=True) for one in _stripped(white, path)]
+            found += [replace(one, white=True) for one in _stripped(white, path, {0})]
     return list(dict.fromkeys(found))
 
 
-def _stripped(rgb: Pixels, path: str) -> list[Print]:
+def _turned(rgb: Pixels, path: str, wanted: Collection[int]) -> list[Print]:
+    """Return the prints of pixels in the ``wanted`` orientations, as they stand first."""
+    if not any(wanted):
+        return [_print(rgb, path)]
+    made = pdq.turns(rgb)
+    return [Print(one.hex, one.quality, path, turn=at) for at, one in enumerate(made) if at in wanted]
+
+
+def _stripped(rgb: Pixels, path: str, wanted: Collection[int]) -> list[Print]:
     """Return prints of what lies within a picture's borders, and within the borders of that."""
     found: list[Print] = []
-    inside = strip(rgb)
-    while inside is not None and len(found) < MOST_STRIPS:
-        found.append(replace(_print(inside, path), stripped=True))
-        inside = strip(inside)
+    inside, looks = strip(rgb), 0
+    while inside is not None and looks < MOST_STRIPS:
+        found += [replace(one, stripped=True) for one in _turned(inside, path, wanted)]
+        inside, looks = strip(inside), looks + 1
     return found
 
 
