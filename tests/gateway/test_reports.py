@@ -4,6 +4,7 @@ import json
 import threading
 import time
 import uuid
+from datetime import timedelta
 from types import SimpleNamespace
 
 import httpx
@@ -14,11 +15,13 @@ from sqlalchemy import select
 from tocsin import orders
 from tocsin.evidence.keys import DeviceKey
 from tocsin.exchange.cybertip.asked import Asked
+from tocsin.gateway import report_changes
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.reports import Reports
+from tocsin.gateway.webhooks_tables import Delivery
 from tocsin.hub import enrolment as enrolments
 from tocsin.hub.app import create_app as create_hub_app
-from tocsin.hub.reports import drafting
+from tocsin.hub.reports import changes, drafting
 from tocsin.hub.settings import HubSettings
 from tocsin.hub.store.reports import Report
 from tocsin.hub.store.schema import OrderRecord, Person, Subject, Unit
@@ -103,6 +106,35 @@ def test_a_finding_of_a_lookup_becomes_a_draft_at_a_real_hub_and_nothing_is_sent
         assert "user-17" not in report.facts
         assert drafting.facts_of(real.hub, report).reported[0].screen_name == "lamp"
     assert api.delete(f"/v1/reports/{told['id']}").json()["state"] == "discarded"
+
+
+def test_what_becomes_of_a_report_at_a_real_hub_is_told_to_the_platforms_webhook(
+    real, serving, settings, jpeg, code, until, monkeypatch
+):
+    monkeypatch.setattr(report_changes, "HEAR_S", 0.05)
+    monkeypatch.setattr(changes, "SETTLED", timedelta(0))
+    enrol(real.url, real.token, real.signed, Folders(settings.placement, "gateway"), SystemClock())
+    api = serving()
+    api.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/hook", "events": ["report.changed"]})
+    api.post("/c/banks", json={"name": "BANK_A"})
+    api.post("/c/bank/BANK_A/signal", json={"pdq": code(jpeg(1))})
+    looked = api.post("/m/lookup", params={"account": "user-17"}, files={"photo": ("a.jpg", jpeg(1), "image/jpeg")})
+    asked = FACTS | {"key": "case-1", "finding": looked.headers["X-Tocsin-Findings"]}
+    answers = []
+    until(lambda: answers.append(api.post("/v1/reports", json=asked)) or answers[-1].status_code == 201)
+
+    def told():
+        with api.gateway.store.reading() as session:
+            return [row.body for row in session.scalars(select(Delivery).order_by(Delivery.created_at))]
+
+    until(lambda: len(told()) == 1)
+    api.delete(f"/v1/reports/{answers[-1].json()['id']}")
+    until(lambda: len(told()) == 2)
+    assert [(each["event"], each["data"]["state"], each["data"]["key"]) for each in told()] == [
+        ("report.changed", "draft", "case-1"),
+        ("report.changed", "discarded", "case-1"),
+    ]
+    assert "user-17" not in json.dumps(told())
 
 
 @pytest.fixture

@@ -187,3 +187,15 @@ def test_of_an_answer_without_end_only_the_status_is_read(
     once(webhooks)
     assert webhooks.all()[0]["delivered"] == 1
     assert ended.wait(10)
+
+
+def test_what_happened_before_a_webhook_was_added_is_not_told_to_it(webhooks: Webhooks, clock: Clock) -> None:
+    assert webhooks.since("report.changed") is None
+    webhooks.add("https://a.example/", ["stream.ring"])
+    assert webhooks.since("report.changed") is None
+    webhooks.add("https://b.example/")
+    began, clock.at = clock.at, clock.at + timedelta(hours=1)
+    webhooks.add("https://c.example/", ["report.changed"])
+    assert webhooks.since("report.changed") <= began
+    assert webhooks.send("report.changed", {}, happened=began) == 1
+    assert webhooks.send("report.changed", {}, happened=clock.at) == 2

@@ -50,6 +50,7 @@ KINDS: Final = MappingProxyType(
         "approved": "Approved.",
         "sent-back": "Made a draft again:",
         "discarded": "Not to be sent:",
+        "to-retract": "Not to be sent; what is open there is retracted:",
         "taken": "Taken by the worker.",
         "opened": "Opened at the authority.",
         "again": "To be tried again.",
@@ -61,6 +62,7 @@ KINDS: Final = MappingProxyType(
         "decided-filed": "Decided that it was filed:",
         "decided-edit": "Decided to change it:",
         "decided-withdraw": "Decided not to send it:",
+        "decided-retract": "Decided not to send it, and to retract what is open there:",
     }
 )
 _LABELS: Final = MappingProxyType(

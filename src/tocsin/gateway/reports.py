@@ -5,6 +5,7 @@ The gateway holds no report. It hands a request on, and the hub's people decide 
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -13,6 +14,7 @@ import httpx
 from tocsin.exchange.cybertip.asked import Asked
 from tocsin.gateway.enrolment import Enrolment
 from tocsin.gateway.refusals import Refused
+from tocsin.model import utc_text
 from tocsin.placement import wire
 
 _PATH: Final = "/api/v1/device/reports"
@@ -43,6 +45,11 @@ class Reports:
         """Return the reports about this gateway's findings, by number, and where the next ones begin."""
         asked = [("state", each) for each in states] + ([("after", str(after))] if after else [])
         return self._call("GET", _PATH + (f"?{urlencode(asked)}" if asked else ""))[1]
+
+    def changes(self, after: int, since: datetime) -> dict[str, Any]:
+        """Return how this gateway's reports have changed state, past a number and since a moment."""
+        asked = urlencode({"after": after, "since": utc_text(since)})
+        return self._call("GET", f"{_PATH}/changes?{asked}")[1]
 
     def one(self, report: str) -> dict[str, Any]:
         """Return one report."""

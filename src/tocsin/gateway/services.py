@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.gateway.conversations import forgetting
 from tocsin.gateway.exchanges.schedule import exchanging
+from tocsin.gateway.report_changes import telling_of_reports
 from tocsin.gateway.streams.watches import watching
 from tocsin.gateway.webhooks import delivering
 
@@ -14,5 +15,5 @@ if TYPE_CHECKING:
 
 Service = Callable[["Gateway"], AbstractAsyncContextManager[None]]
 
-SERVICES: tuple[Service, ...] = (forgetting, exchanging, delivering, watching)
+SERVICES: tuple[Service, ...] = (forgetting, exchanging, delivering, telling_of_reports, watching)
 """In the order in which they start; they end in the opposite order."""

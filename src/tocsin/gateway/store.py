@@ -24,6 +24,7 @@ TABLES: Final = (
     "tocsin.gateway.keys_tables",
     "tocsin.gateway.banks_tables",
     "tocsin.gateway.webhooks_tables",
+    "tocsin.gateway.reports_tables",
     "tocsin.gateway.streams.watches_tables",
     "tocsin.gateway.exchanges.tables",
 )

@@ -37,6 +37,8 @@ _log = logging.getLogger(__name__)
 WAITING, DELIVERED, GIVEN_UP = "waiting", "delivered", "given-up"
 DAY: Final = timedelta(days=1)
 KEPT: Final = timedelta(days=7)
+EARLIER: Final = timedelta(minutes=1)
+"""By how much another machine's clock may be behind without an event after a webhook was added being left out."""
 MOST_WEBHOOKS: Final = 100
 MOST_WAITING: Final = 100_000
 _AT_ONCE: Final = 16
@@ -107,8 +109,19 @@ class Webhooks:
             for row in rows
         ]
 
-    def send(self, event: str, body: Mapping[str, Any], key: str = "") -> int:
-        """Put an event on its way to every webhook that wants it; return to how many. The same ``key`` goes once."""
+    def since(self, event: str) -> datetime | None:
+        """Return since when some webhook has wanted an event, or None while none does."""
+        if self._none.is_set():
+            return None
+        with self._store.reading() as session:
+            rows = session.scalars(select(Webhook)).all()
+        return min((row.created_at - EARLIER for row in rows if not row.events or event in row.events), default=None)
+
+    def send(self, event: str, body: Mapping[str, Any], key: str = "", happened: datetime | None = None) -> int:
+        """Put an event on its way to every webhook that wants it; return to how many. The same ``key`` goes once.
+
+        What ``happened`` before a webhook was added is not told to it.
+        """
         if self._none.is_set():
             return 0
         now, sent = self._clock.now(), 0
@@ -121,6 +134,8 @@ class Webhooks:
             waiting = session.scalar(select(func.count()).select_from(Delivery).where(Delivery.state == WAITING)) or 0
             for row in rows:
                 if row.events and event not in row.events:
+                    continue
+                if happened is not None and happened < row.created_at - EARLIER:
                     continue
                 known = select(Delivery.id).where(Delivery.webhook == row.id, Delivery.key == key)
                 if session.scalar(known) is not None:

@@ -120,3 +120,19 @@ def test_a_malformed_request_is_refused_with_its_field(platform, call, asked) ->
     answer = call("POST", body=asked | {"account": {"identifier": "u", "ip_events": [{"address": "not an ip"}]}})
     assert answer.status_code in (201, 422)
     refused(call("GET", PATH + "/" + "0" * 32), 404, "not-found")
+
+
+def test_a_gateway_hears_what_changed(platform, call, asked, clock) -> None:
+    made = call("POST", body=asked).json()
+    clock.forward(10)
+    heard = call("GET", PATH + "/changes?after=0&since=2020-01-01T00:00:00Z").json()
+    assert [(each["report"], each["state"], each["key"]) for each in heard["changes"]] == [
+        (made["id"], "draft", "case-1")
+    ]
+    assert call("GET", PATH + f"/changes?after={heard['next']}").json()["changes"] == []
+    for bad in ("after=-1", "after=x", "since=yesterday", "since=2026-11-22T16:58:00"):
+        assert call("GET", PATH + "/changes?" + bad).status_code == 422
+
+
+def test_a_supervised_persons_device_hears_of_no_report(call) -> None:
+    refused(call("GET", PATH + "/changes"), 403, "not-permitted")

@@ -76,6 +76,7 @@ OWN_PROOF = {
     "GET /api/v1/device/verdicts",
     "POST /api/v1/device/reports",
     "GET /api/v1/device/reports",
+    "GET /api/v1/device/reports/changes",
     "GET /api/v1/device/reports/{report_id}",
     "DELETE /api/v1/device/reports/{report_id}",
     "GET /api/v1/reporting/queue",

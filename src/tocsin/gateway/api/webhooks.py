@@ -13,7 +13,7 @@ router = APIRouter(tags=["webhooks"])
 
 Allowed = Annotated[Caller, Depends(allow("webhooks"))]
 Of = Annotated[Gateway, Depends(of_request)]
-Event = Literal["stream.note", "stream.ring", "stream.hold", "stream.ended", "stream.failed"]
+Event = Literal["stream.note", "stream.ring", "stream.hold", "stream.ended", "stream.failed", "report.changed"]
 _ERRORS: dict[int | str, dict[str, Any]] = {400: {}, 401: {}, 403: {}, 404: {}, 409: {}, 422: {}, 429: {}}
 
 

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 from sqlalchemy.orm import Session
 
 from tocsin.exchange.cybertip.asked import Asked, persons_own
 from tocsin.hub import matching, wire
 from tocsin.hub.hub import Hub, of_request
 from tocsin.hub.refusals import Refused
-from tocsin.hub.reports import asking
+from tocsin.hub.reports import asking, changes
 from tocsin.hub.reports.states import State
 from tocsin.hub.store.reports import Report
 from tocsin.hub.store.schema import Device
@@ -60,6 +60,21 @@ async def listed(
             "reports": [asking.told(session, hub, device, each) for each in rows[:_PAGE]],
             "next": rows[_PAGE - 1].number if len(rows) > _PAGE else None,
         }, 200
+
+    return await run_in_threadpool(_answer, hub, request, b"", act)
+
+
+@router.get("/changes")
+async def changed(
+    request: Request,
+    hub: TheHub,
+    after: Annotated[int, Query(ge=0, lt=2**53)] = 0,
+    since: AwareDatetime | None = None,
+) -> JSONResponse:
+    """Return how this gateway's reports have changed state, past a number and since a moment."""
+
+    def act(session: Session, device: Device) -> tuple[dict[str, Any], int]:
+        return changes.changes_for(session, hub, device, after, since, hub.clock.now()), 200
 
     return await run_in_threadpool(_answer, hub, request, b"", act)
 

@@ -57,7 +57,8 @@ def decide(
             report.approved_by, report.approved_at = who.id, now
         if decision == "withdraw" and known is not None:
             to = State.WITHDRAWING
+    kind = "decided-retract" if to is State.WITHDRAWING else f"decided-{decision}"
     move(
-        session, report, to, now, kind=f"decided-{decision}", person_id=who.id, sentence=reason,
+        session, report, to, now, kind=kind, person_id=who.id, sentence=reason,
         action=audit.VERDICT, detail=detail,
     )  # fmt: skip

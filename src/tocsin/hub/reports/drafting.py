@@ -145,8 +145,8 @@ def discard(session: Session, who: Who, report: Report, reason: str, now: dateti
     """Decide that a report is not sent. One that is open at the authority is retracted there first."""
     if report.state not in (State.DRAFT, State.READY, State.APPROVED):
         raise Refused(409, "state", f"Report R-{report.number} is {report.state}; decide on it instead.")
-    to = State.WITHDRAWING if report.undo_id else State.DISCARDED
-    move(session, report, to, now, kind="discarded", person_id=who.id, sentence=consultation.clean_reason(reason))
+    to, kind = (State.WITHDRAWING, "to-retract") if report.undo_id else (State.DISCARDED, "discarded")
+    move(session, report, to, now, kind=kind, person_id=who.id, sentence=consultation.clean_reason(reason))
 
 
 def read_facts(raw: Mapping[str, Any]) -> cybertip.Report:

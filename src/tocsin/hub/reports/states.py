@@ -54,6 +54,31 @@ NEXT: Final = MappingProxyType(
 )
 """What may follow. An ended report moves only when a worker turns out to know better than a person did."""
 
+STATE_AFTER: Final = MappingProxyType(
+    {
+        "drafted": State.DRAFT,
+        "asked": State.DRAFT,
+        "sent-back": State.DRAFT,
+        "decided-edit": State.DRAFT,
+        "ready": State.READY,
+        "approved": State.APPROVED,
+        "again": State.APPROVED,
+        "decided-again": State.APPROVED,
+        "taken": State.FILING,
+        "opened": State.OPENED,
+        "held": State.HELD,
+        "filed": State.FILED,
+        "decided-filed": State.FILED,
+        "to-retract": State.WITHDRAWING,
+        "decided-retract": State.WITHDRAWING,
+        "withdrawn": State.WITHDRAWN,
+        "discarded": State.DISCARDED,
+        "decided-withdraw": State.DISCARDED,
+        "taken-back": State.DISCARDED,
+    }
+)
+"""The state that an event of a report's history leaves it in, by kind. Kinds that are not here leave it as it was."""
+
 HELD_FOR: Final = MappingProxyType(
     {
         "ambiguous-submit": "The report was sent, and no answer came: it may or may not have been opened there.",
