@@ -3,9 +3,12 @@
 import base64
 import gzip
 import hashlib
+import hmac
 import itertools
 import json
+import os
 import ssl
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +17,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import NameOID
 
 from tocsin import orders
@@ -378,6 +384,36 @@ def until() -> Callable[..., None]:
             time.sleep(0.005)
 
     return until_
+
+
+def sealed_at_little_cost(plain: bytes, passphrase: str, *, armored: bool = False) -> bytes:
+    """Seal as ``pyrage.passphrase.encrypt`` does (c2sp.org/age, scrypt, armoured), at a work factor of 1.
+
+    That library always takes about a second of work to seal, and as much to open.
+    """
+    assert armored
+    file_key, salt, nonce = os.urandom(16), os.urandom(16), os.urandom(16)
+
+    def plain64(data: bytes) -> bytes:
+        return base64.b64encode(data).rstrip(b"=")
+
+    def derived(salt: bytes | None, info: bytes) -> bytes:
+        return HKDF(hashes.SHA256(), 32, salt, info).derive(file_key)
+
+    label = b"age-encryption.org/v1/scrypt" + salt
+    wrapping = hashlib.scrypt(passphrase.encode(), salt=label, n=2, r=8, p=1, dklen=32)
+    wrapped = ChaCha20Poly1305(wrapping).encrypt(bytes(12), file_key, None)
+    head = b"age-encryption.org/v1\n-> scrypt " + plain64(salt) + b" 1\n" + plain64(wrapped) + b"\n---"
+    head += b" " + plain64(hmac.digest(derived(None, b"header"), head, "sha256")) + b"\n"
+    body = ChaCha20Poly1305(derived(nonce, b"payload")).encrypt(bytes(11) + b"\x01", plain, None)
+    lines = textwrap.wrap(base64.b64encode(head + nonce + body).decode("ascii"), 64)
+    return "\n".join(["-----BEGIN AGE ENCRYPTED FILE-----", *lines, "-----END AGE ENCRYPTED FILE-----", ""]).encode()
+
+
+@pytest.fixture
+def cheap_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test seal under passphrases without a second of work each time; opening is the real library's."""
+    monkeypatch.setattr(pyrage.passphrase, "encrypt", sealed_at_little_cost)
 
 
 @pytest.fixture(scope="session")

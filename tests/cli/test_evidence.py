@@ -101,6 +101,7 @@ def test_verify_compares_with_what_was_recorded(run, sealed):
     assert json.loads(run("verify", "e.age", "--digest", sealed.digest, "--json").stdout)["same"] is True
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 def test_a_new_key_is_protected_by_a_passphrase_and_opens_with_it(run, tmp_path):
     made = json.loads(run("keygen", "--out", "k", "--json", input="four words of mine\nfour words of mine\n").stdout)
     (tmp_path / "e.age").write_bytes(seal(DOCUMENT, recipients=[made["recipient"]]).data)

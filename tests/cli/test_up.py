@@ -162,6 +162,7 @@ def test_a_backup_restores_into_an_empty_folder_only(tmp_path: Path) -> None:
     again.close()
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 def test_a_backup_under_a_passphrase_needs_it_again(tmp_path: Path) -> None:
     from tocsin.hub.app import create_app
     from tocsin.hub.settings import HubSettings

@@ -11,6 +11,7 @@ from tocsin.demo.stage import Stage, free_port, last_words
 from tocsin.placement.config import PlacementError
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 def test_a_hub_over_tls_with_an_enrolled_computer_and_nothing_left_behind() -> None:
     with Stage(tls=True) as stage:
         stage.prepare()
@@ -27,6 +28,7 @@ def test_a_hub_over_tls_with_an_enrolled_computer_and_nothing_left_behind() -> N
     assert not psutil.pid_exists(hub.pid) or psutil.Process(hub.pid).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 def test_a_kept_folder_is_taken_up_again(tmp_path: Path) -> None:
     with Stage(tmp_path) as first:
         first.prepare()
@@ -44,6 +46,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
             stage.start_hub()
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 def test_a_folder_enrolled_at_another_port_says_which(tmp_path: Path) -> None:
     with Stage(tmp_path) as first:
         first.prepare()

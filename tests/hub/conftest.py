@@ -17,7 +17,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import select
@@ -25,7 +27,7 @@ from sqlalchemy import select
 from tocsin import orders
 from tocsin.evidence.journal import Head, entry_hash, sign_entry
 from tocsin.evidence.keys import DeviceKey
-from tocsin.hub import ingest, sessions
+from tocsin.hub import ingest, passwords, sessions
 from tocsin.hub.app import create_app
 from tocsin.hub.hub import Hub
 from tocsin.hub.ingest import Outcome
@@ -40,6 +42,8 @@ from tocsin.model.media import Fingerprints, Match
 
 START = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
 _COUNT = itertools.count()
+_CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+_NOBODY = _CHEAP.hash("nobody has this password")
 
 
 class HandClock:
@@ -69,6 +73,7 @@ class PostgresServer:
         install = Path(spec.submodule_search_locations[0]) / "pginstall"
         self.folder = folder
         self.data = folder / "data"
+        self._connection: psycopg.Connection | None = None
         self._as: dict[str, object] = {"cwd": str(folder)}
         if os.geteuid() == 0:
             self._as |= {"user": "nobody", "group": "nogroup", "extra_groups": []}
@@ -110,13 +115,18 @@ class PostgresServer:
         raise OSError((self.folder / "log").read_text()[-500:])
 
     def sql(self, *statements: str) -> None:
-        commands = [part for statement in statements for part in ("-c", statement)]
-        self._run("psql", "-q", "-h", str(self.folder), "-U", "postgres", *commands)
+        """Run statements, each by itself, over one connection: starting psql takes longer than a test."""
+        if self._connection is None:
+            self._connection = psycopg.connect(host=str(self.folder), user="postgres", autocommit=True)
+        for statement in statements:
+            self._connection.execute(statement)
 
     def url(self, name: str) -> str:
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
     def stop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
         self._process.terminate()
         try:
             self._process.wait(10)
@@ -155,6 +165,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         connection.exec_driver_sql("BEGIN")
     store.close()
     return path
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords with argon2id as ever, at the least cost; tests/hub/test_passwords.py is about the full one."""
+    monkeypatch.setattr(passwords, "_HASHER", _CHEAP)
+    monkeypatch.setattr(passwords, "_nobody", lambda: _NOBODY)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

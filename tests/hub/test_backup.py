@@ -69,6 +69,7 @@ def test_restored_into_postgres_numbers_go_on(hub, settings, exhibit, tmp_path, 
         postgres.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 def test_a_passphrase_keeps_the_key_beside_the_backup(settings, hub, empty, exhibit, tmp_path):
     path = tmp_path / "hub.age"
     backup.backup(settings, path, passphrase="four unrelated plain words")

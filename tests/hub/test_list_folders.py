@@ -16,6 +16,7 @@ def make(folder: Path, key: str = "", entries: int = 3) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 @pytest.mark.parametrize("key", ["", "four words of a passphrase"])
 def test_a_list_is_described_and_verified(tmp_path: Path, key: str) -> None:
     shelf = Folders()
@@ -45,6 +46,7 @@ def test_real_lists_answer_and_follow(tmp_path: Path) -> None:
     lists.close()
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
     shelf = Folders()
     with pytest.raises(ListError, match="is not a hash list"):

@@ -5,6 +5,11 @@ import pytest
 from tocsin.hub import passwords
 
 
+@pytest.fixture(autouse=True)
+def cheap_passwords() -> None:
+    """Leave passwords at their full cost here."""
+
+
 @pytest.mark.parametrize(
     "password",
     [
@@ -35,7 +40,7 @@ def test_long_ones_need_no_digits_or_signs(password):
 
 def test_the_hash_fits_its_password_only_and_however_it_is_typed():
     kept = passwords.hash_password("caf\u00e9 lantern orchard")
-    assert kept.startswith("$argon2id$")
+    assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert passwords.verify(kept, "cafe\u0301 lantern orchard")
     assert not passwords.verify(kept, "cafe lantern orchard")
 

@@ -9,12 +9,16 @@ from tocsin.hub.store.schema import AuditEntry, Person
 
 GOOD = "cold lantern orchard"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-HASH = passwords.hash_password(GOOD)
 
 
 @pytest.fixture
-def account(hub, person) -> Person:
-    return person(password_hash=HASH, totp_secret=hub.secret.seal(SECRET))
+def hashed(cheap_passwords) -> str:
+    return passwords.hash_password(GOOD)
+
+
+@pytest.fixture
+def account(hub, person, hashed) -> Person:
+    return person(password_hash=hashed, totp_secret=hub.secret.seal(SECRET))
 
 
 def first(hub, email: str, password: str = GOOD, address: str = "192.0.2.1") -> sign_in.Step:
@@ -39,8 +43,8 @@ def test_both_factors_open_a_session_under_a_new_cookie(hub, account, clock):
     assert who.id == account.id
 
 
-def test_unknown_inactive_and_wrong_are_answered_alike(hub, account, person):
-    inactive = person(password_hash=HASH, active=False)
+def test_unknown_inactive_and_wrong_are_answered_alike(hub, account, person, hashed):
+    inactive = person(password_hash=hashed, active=False)
     answers = {first(hub, "nobody@x"), first(hub, account.email, "wrong"), first(hub, inactive.email)}
     assert answers == {sign_in.Step(sentence=sign_in.WRONG, code="sign-in", status=401)}
 
@@ -79,9 +83,9 @@ def test_wrong_codes_are_counted_and_end_the_attempt(hub, account):
     assert first(hub, account.email).status == 429
 
 
-def test_a_recovery_code_does_instead_once(hub, person, clock):
+def test_a_recovery_code_does_instead_once(hub, person, clock, hashed):
     codes, hashes = second_factor.new_recovery_codes()
-    made = person(password_hash=HASH, totp_secret=hub.secret.seal(SECRET), recovery_hashes=hashes)
+    made = person(password_hash=hashed, totp_secret=hub.secret.seal(SECRET), recovery_hashes=hashes)
     assert second(hub, first(hub, made.email).cookie, codes[0]).passed
     assert not second(hub, first(hub, made.email).cookie, codes[0]).passed
 

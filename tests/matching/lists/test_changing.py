@@ -124,6 +124,7 @@ def test_sealed_lists_hold_nothing_in_the_clear(made, more, md5_of, key):
     assert held(folder, key) == {"the-name", "other-name"}
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 def test_without_the_key_a_sealed_list_says_what_is_needed(made, md5_of):
     folder, _ = made(md5_of("a"), key=Key(passphrase="several words"))
     with pytest.raises(ListError, match="is sealed: give the key"):

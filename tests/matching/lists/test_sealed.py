@@ -6,7 +6,7 @@ import pytest
 
 from tocsin.evidence.sealing import key_file, new_identity
 from tocsin.matching.lists.entry import ListError
-from tocsin.matching.lists.sealed import Key, open_file, sha256_of, write_file
+from tocsin.matching.lists.sealed import Key, open_file, sample_of, sha256_of, write_file
 
 PIECES = [b"first", b"", b"x" * 100_000, b"last"]
 
@@ -21,6 +21,22 @@ def test_plain_files_are_for_their_owner_only_and_counted(tmp_path):
     assert list(sha256_of(tmp_path / "plain"))[-1] == written.sha256
     with pytest.raises(FileExistsError):
         write_file(tmp_path / "plain", PIECES)
+
+
+def test_a_sample_tells_files_apart_by_size_beginning_middle_and_end(tmp_path):
+    path, data = tmp_path / "f", bytes(300_000)
+    seen = set()
+    for change in (
+        data,
+        data[1:],
+        b"x" + data[1:],
+        data[:-1] + b"x",
+        data[:140_000] + bytes([1] * 40_000) + data[180_000:],
+    ):
+        path.write_bytes(change)
+        seen.add(sample_of(path))
+        assert sample_of(path) in seen
+    assert len(seen) == 5
 
 
 def test_sealed_files_open_with_the_key_and_with_age_itself(tmp_path):
@@ -67,6 +83,7 @@ def test_keys_come_as_identity_key_file_or_passphrase(tmp_path):
         Key.of(tmp_path / "none")
 
 
+@pytest.mark.usefixtures("cheap_passphrases")
 def test_a_passphrase_seals_a_key_beside_the_list(tmp_path):
     key = Key(passphrase="several words")
     [recipient] = key.recipients(tmp_path)
