@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.evidence.sealing import new_identity
-from tocsin.matching.lists import HashList, Key, ListError, Terms, add, build, changing, remove
+from tocsin.matching.lists import HashList, Key, ListError, Terms, add, build, changing, collecting, remove
+from tocsin.matching.lists import folder as folders
 from tocsin.matching.lists.entry import Entry, Rejected
 from tocsin.matching.lists.folder import read_state
 from tocsin.matching.lists.resolving import prevails
@@ -165,16 +166,18 @@ def test_a_change_cut_short_at_any_moment_leaves_a_whole_list(made, md5_of):
 rows = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=6)
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["opened anew", "kept open"])
 @given(st.lists(rows, min_size=1, max_size=5))
 @settings(max_examples=12, deadline=None)
-def test_any_history_ends_as_if_rows_came_one_by_one(tmp_path_factory, history):
+def test_any_history_ends_as_if_rows_came_one_by_one(tmp_path_factory, kept, history):
     folder = tmp_path_factory.mktemp("history") / "list"
     stands = {99: (0, 0)}
     build(folder, Terms(name="x"), [("first", [Entry(1, [("md5", b"z" * 16)], id="99")])])
+    opened = HashList.open(folder) if kept else None
     for batch in history:
         entries = [Entry(1, [("md5", bytes([key]) * 16)], id=str(key), status=status, updated=updated or 1)
                    for key, status, updated in batch]  # fmt: skip
-        add(folder, [("x", entries)])
+        add(folder, [("x", entries)], opened=opened)
         settled = {}
         for key, status, updated in batch:
             if key not in settled or prevails(status, updated or 1, *settled[key]):
@@ -192,3 +195,48 @@ def test_nothing_is_written_when_nothing_is_new(made, more, md5_of):
     assert add(folder, more(md5_of("a"))).held_back == 1
     assert read_state(folder) == before
     assert changing.Report().active == 0
+
+
+def test_parts_join_the_same_whether_gathered_in_memory_or_on_disk(tmp_path, monkeypatch):
+    found = []
+    for name, flush in (("memory", 2**20), ("disk", 50)):
+        monkeypatch.setattr(collecting, "_FLUSH", flush)
+        folder = tmp_path / name
+        build(folder, Terms(name="x"), [("first", [_entry(n) for n in range(3)])])
+        for batch in ([_entry(3), _entry(0, 1)], [_entry(n) for n in range(4, 9)], [_entry(4, 1), _entry(9)]):
+            add(folder, [("x", batch)])
+        opened = HashList.open(folder)
+        opened.verify()
+        assert len(read_state(folder).parts) == 1
+        found.append({(one.id, *one.hashes) for one in opened.view.all_entries()})
+        assert not [path for path in folder.iterdir() if path.name.endswith(".gathering")]
+    assert found[0] == found[1] == {(str(n), ("md5", bytes([n]) * 16)) for n in (1, 2, 3, 5, 6, 7, 8, 9)}
+
+
+def _entry(number, status=0):
+    return Entry(1, [("md5", bytes([number]) * 16)], id=str(number), status=status, updated=number + 1 + status)
+
+
+def test_a_list_kept_open_misses_no_change_that_the_clock_does_not_show(made, md5_of, monkeypatch):
+    folder, _ = made(md5_of("a"))
+    opened = HashList.open(folder)
+    add(folder, [("another program", [_entry(1)])])
+    monkeypatch.setattr(folders, "stamp", lambda _: opened._stamp)
+    add(folder, [("x", [_entry(2)])], opened=opened)
+    assert held(folder) == {md5_of("a"), "1", "2"}
+
+
+def test_a_list_kept_open_is_not_changed_while_it_cannot_be_read(made, md5_of):
+    folder, _ = made(md5_of("a"))
+    opened = HashList.open(folder)
+    (folder / "list.yaml").write_text("severity: [")
+    with pytest.raises(ListError, match="not YAML"):
+        add(folder, [("x", [_entry(1)])], opened=opened)
+
+
+def test_parts_are_not_joined_where_their_categories_are_too_many(made, md5_of, monkeypatch):
+    monkeypatch.setattr(changing, "MOST_LABELS", 3)
+    folder, _ = made(f"md5,category\n{md5_of('a')},1\n{md5_of('b')},2\n")
+    add(folder, [("x", [Entry(1, [("md5", bytes([n]) * 16)], category=str(n)) for n in range(2)])])
+    assert len(read_state(folder).parts) == 2
+    assert len(held(folder)) == 4

@@ -52,3 +52,16 @@ def test_a_spill_without_anything_is_an_empty_array(tmp_path):
     spill = Spill(tmp_path, "x")
     assert spill.array("u1").size == 0
     spill.close()
+
+
+def test_few_bytes_are_gathered_without_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(collecting, "_FLUSH", 8)
+    spill = Spill(tmp_path / "made when needed", "x")
+    spill.add(b"12345678")
+    assert bytes(spill.array("u1")) == b"12345678"
+    assert not list(tmp_path.iterdir())
+    spill.add(b"9")
+    assert len(list(tmp_path.rglob("x.gathered"))) == 1
+    assert bytes(spill.array("u1")) == b"123456789"
+    spill.close()
+    assert not list(tmp_path.rglob("x.gathered"))

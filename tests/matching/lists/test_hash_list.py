@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import yaml
 
@@ -70,6 +72,31 @@ def test_an_index_file_that_was_swapped_is_refused(tmp_path, made, pdq_of, monke
     (folder / "part-000001.pdq").unlink()
     with pytest.raises(ListError, match=r"part-000001\.pdq"):
         HashList.open(folder)
+
+
+@pytest.mark.parametrize("ending", ["cols", "pdq"])
+def test_another_lists_file_of_the_same_size_is_refused(made, pdq_of, monkeypatch, ending):
+    from tocsin.matching.lists import building, part
+
+    monkeypatch.setattr(building, "INDEXED_FROM", 5)
+    monkeypatch.setattr(part, "INDEXED_FROM", 5)
+    folder, _ = made("\n".join(pdq_of(str(n)) for n in range(20)))
+    other, _ = made("\n".join(pdq_of(str(n)) for n in range(100, 120)), folder="other")
+    (place,), (theirs,) = folder.glob(f"*.{ending}"), other.glob(f"*.{ending}")
+    assert place.stat().st_size == theirs.stat().st_size
+    place.write_bytes(theirs.read_bytes())
+    with pytest.raises(ListError, match="swapped"):
+        HashList.open(folder)
+
+
+def test_a_list_that_was_built_before_samples_were_kept_opens(made, pdq_of):
+    folder, _ = made(pdq_of("x"))
+    state = json.loads((folder / "state.json").read_text())
+    for part in state["parts"]:
+        for file in part["files"].values():
+            del file["sample"]
+    (folder / "state.json").write_text(json.dumps(state))
+    assert HashList.open(folder).view.entries == 1
 
 
 def test_a_folder_that_is_no_list(tmp_path):

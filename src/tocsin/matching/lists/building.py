@@ -16,7 +16,7 @@ from tocsin.matching.lists.columns import pieces_of
 from tocsin.matching.lists.entry import DIGESTS, Status
 from tocsin.matching.lists.folder import PartRecord
 from tocsin.matching.lists.resolving import GONE, Resolved
-from tocsin.matching.lists.sealed import ENDING, Written, sha256_of, sync_folder, write_file
+from tocsin.matching.lists.sealed import ENDING, Written, sample_of, sha256_of, sync_folder, write_file
 
 INDEXED_FROM = 4096
 """Codes from which a part has an index file; fewer are indexed when the list is opened."""
@@ -94,7 +94,10 @@ def write_part(
             files[f"{name}.{kind}"] = _index(folder / f"{name}.{kind}", hashes, rows)
         del hashes, rows
     sync_folder(folder)
-    checks = {file: {"size": written.size, "sha256": written.sha256} for file, written in files.items()}
+    checks = {
+        file: {"size": written.size, "sha256": written.sha256, "sample": sample_of(folder / file)}
+        for file, written in files.items()
+    }
     return PartRecord(name, len(status), active, tombstones, counts, checks)
 
 

@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from tocsin.matching.lists import folder as folders
 from tocsin.matching.lists.building import write_part
-from tocsin.matching.lists.collecting import REPLACED, Collector
+from tocsin.matching.lists.collecting import MOST_LABELS, REPLACED, Collector
 from tocsin.matching.lists.entry import BadRow, Entry, ListError, Rejected, Status
-from tocsin.matching.lists.folder import PartRecord, State, Terms
+from tocsin.matching.lists.folder import State, Terms
 from tocsin.matching.lists.hash_list import HashList
 from tocsin.matching.lists.resolving import GONE, Resolved, prevails, resolve
 from tocsin.matching.lists.sealed import ENDING, Key, write_file
+from tocsin.matching.lists.view import View
 
 MOST_KEPT_REJECTED = 100_000
 """Rows left out that are kept in ``rejected.jsonl``; further ones are only counted."""
@@ -106,17 +107,20 @@ def add(
     progress: Progress = lambda _: None,
     stage: Stage = lambda _: None,
     ordered: bool = False,
+    opened: HashList | None = None,
 ) -> Report:
     """Add sources to a list: durable on return, and seen by whoever has it open within a second. Raises ListError.
 
     ``ordered``: the rows come from the list's one source in the order they happened (see :func:`resolving.prevails`).
+    ``opened`` is the list where the caller has it open already, which spares opening it: to be taken for a list that is
+    changed often.
     """
     began = time.monotonic()
     with folders.changing(folder):
-        opened, key = _opened(folder, key)
+        opened = _opened(folder, key, opened)
         state, report = _imported(folder, opened.view.state, sources, opened, progress, stage, ordered)
         if report.active or report.tombstones:
-            _settle(folder, _tiered(folder, state, key, stage))
+            _settle(folder, state)
         elif report.rejected or report.broken:
             raise ListError(_nothing(sources, report))
     report.seconds = time.monotonic() - began
@@ -126,7 +130,7 @@ def add(
 def remove(folder: Path, wanted: Sequence[str], key: Key | None = None) -> int:
     """Withdraw every entry with one of these ids or hashes (hex) from a list; return how many. Raises ListError."""
     with folders.changing(folder):
-        opened, key = _opened(folder, key)
+        opened = _opened(folder, key)
         view = opened.view
         keys = {}
         for place in {place for text in wanted for place in view.named(text)}:
@@ -138,15 +142,20 @@ def remove(folder: Path, wanted: Sequence[str], key: Key | None = None) -> int:
             Entry(0, key=one, status=Status.WITHDRAWN, updated=when) for one, when in keys.items()
         ]
         state, _ = _imported(folder, view.state, [("removed", rows)], opened)
-        _settle(folder, _tiered(folder, state, key))
+        _settle(folder, state)
         return len(keys)
 
 
-def _opened(folder: Path, key: Key | None) -> tuple[HashList, Key | None]:
+def _opened(folder: Path, key: Key | None, opened: HashList | None = None) -> HashList:
     """Open a list to change it: what an earlier change left behind, cut short, is cleared away first."""
-    folders.sweep(folder, folders.read_state(folder))
-    opened = HashList.open(folder, key)
-    return opened, Key(opened.identities) if opened.identities else key
+    if opened is None:
+        opened = HashList.open(folder, key)
+    else:
+        opened.refresh(folders.read_state(folder))
+        if opened.problem:
+            raise ListError(opened.problem)
+    folders.sweep(folder, opened.view.state)
+    return opened
 
 
 def _settle(folder: Path, state: State) -> None:
@@ -163,10 +172,14 @@ def _imported(
     stage: Stage = lambda _: None,
     ordered: bool = False,
 ) -> tuple[State, Report]:
-    """Write what the sources hold as one more part; return the state with it and what was done."""
+    """Write what the sources hold as one more part, which takes in the small ones before it; return the state with it
+    and what was done.
+    """
     report = Report()
     name = f"part-{state.next_part:06d}"
-    collected = Collector(None if state.recipients else _scratch(folder, name))
+    scratch = folder / f".{name}.gathering"
+    shutil.rmtree(scratch, ignore_errors=True)
+    collected = Collector(None if state.recipients else scratch)
     left_out: list[str] = []
     try:
         for source, rows in sources:
@@ -184,25 +197,20 @@ def _imported(
         report.rows, report.merged = collected.rows, resolved.merged
         hides = _against(table, resolved, opened, report, ordered) if opened else {}
         del table
-        if not (resolved.status <= Status.DELETED).any():
+        report.active = int((resolved.status == Status.ACTIVE).sum())
+        report.tombstones = int((resolved.status <= Status.DELETED).sum()) - report.active
+        if not report.active and not report.tombstones:
             return state, report
+        joined = _joined(opened.view, collected) if opened else 0
+        if opened and joined:
+            stage("merging parts")
+            resolved, hides = _merged(opened.view, joined, collected, resolved, hides)
         record = write_part(folder, name, collected, resolved, hides, state.recipients, stage)
     finally:
         collected.close()
-        shutil.rmtree(folder / f".{name}.gathering", ignore_errors=True)
-    report.active, report.tombstones = record.active, record.tombstones
-    return _with(state, (*state.parts, record)), report
-
-
-def _with(state: State, parts: Sequence[PartRecord]) -> State:
-    return replace(state, version=state.version + 1, parts=tuple(parts), next_part=state.next_part + 1)
-
-
-def _scratch(folder: Path, name: str) -> Path:
-    path = folder / f".{name}.gathering"
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(mode=0o700)
-    return path
+        shutil.rmtree(scratch, ignore_errors=True)
+    kept = state.parts[: len(state.parts) - joined]
+    return replace(state, version=state.version + 1, parts=(*kept, record), next_part=state.next_part + 1), report
 
 
 def _take(collected: Collector, row: Entry, source: str, report: Report, left_out: list[str]) -> None:
@@ -265,11 +273,10 @@ def _against(
     new = np.flatnonzero(resolved.status <= Status.DELETED)
     keys = np.ascontiguousarray(table["key"][new]).view(np.uint8).reshape(-1, 16)
     for number, part in enumerate(view.parts):
-        standing = view.standing(number)
         hidden = []
         for query, row in part.keys.find_many(keys):
             mine = int(new[query])
-            if not standing[row]:
+            if not view.stands(number, row):
                 continue
             now, held = table[mine], (int(part.status[row]), int(part.columns["updated"][row]))
             if prevails(int(resolved.status[mine]), int(now["updated"]), *held, ordered):
@@ -285,36 +292,46 @@ def _against(
     return hides
 
 
-def _tiered(folder: Path, state: State, key: Key | None, stage: Stage = lambda _: None) -> State:
-    """Merge the newest parts while they are not much shorter than those before: a list has few parts, ever."""
-    count = 1
-    rows = [part.rows for part in state.parts]
-    while count < len(rows) and rows[-count - 1] < _GROWTH * sum(rows[-count:]):
+def _joined(view: View, collected: Collector) -> int:
+    """Return how many of the newest parts a new one takes in: those not much longer than what comes after them. So a
+    list has few parts, ever."""
+    count, behind, labels = 0, collected.rows, len(collected.labels())
+    for part in reversed(view.parts):
+        labels += len(part.labels)
+        if part.record.rows >= _GROWTH * behind or labels > MOST_LABELS:
+            break
+        behind += part.record.rows
         count += 1
-    if count == 1:
-        return state
-    stage("merging parts")
-    folders.write_state(folder, state)
-    view = HashList.open(folder, key).view
-    chosen = range(len(state.parts) - count, len(state.parts))
+    return count
+
+
+def _merged(
+    view: View, joined: int, collected: Collector, resolved: Resolved, hides: Mapping[str, npt.NDArray[np.uint32]]
+) -> tuple[Resolved, Mapping[str, npt.NDArray[np.uint32]]]:
+    """Gather what stands in the newest parts behind the new rows, which none of it shares a key with: the new rows
+    that lost to it are dropped already, and what lost to them is left out here."""
+    chosen = range(len(view.parts) - joined, len(view.parts))
     inside = {view.parts[number].name for number in chosen}
-    hides: dict[str, list[npt.NDArray[np.uint32]]] = {}
+    united = {name: [rows] for name, rows in hides.items() if name not in inside}
+    first = collected.rows
+    status = bytearray()
     for number in chosen:
-        for column, hidden in view.parts[number].columns.items():
+        part = view.parts[number]
+        stands = view.standing(number)
+        if part.name in hides:
+            stands[hides[part.name]] = False
+        for entry in part.entries(stands):
+            collected.add(entry)
+            status.append(entry.status)
+        for column, rows in part.columns.items():
             if column.startswith("hides.") and column[6:] not in inside:
-                hides.setdefault(column[6:], []).append(hidden)
-    name = f"part-{state.next_part:06d}"
-    collected = Collector(None if state.recipients else _scratch(folder, name))
-    try:
-        for number in chosen:
-            for entry in view.parts[number].entries(view.standing(number)):
-                collected.add(entry)
-        united = {part: np.unique(np.concatenate(rows)) for part, rows in hides.items()}
-        record = write_part(folder, name, collected, resolve(collected.table()), united, state.recipients, stage)
-    finally:
-        collected.close()
-        shutil.rmtree(folder / f".{name}.gathering", ignore_errors=True)
-    return _with(state, (*state.parts[:-count], record))
+                united.setdefault(column[6:], []).append(rows)
+    goes_to = np.arange(first, first + len(status), dtype=np.uint32)
+    old = np.frombuffer(status, np.uint8)
+    goes_to[old != Status.ACTIVE] = GONE
+    statuses, places = np.concatenate([resolved.status, old]), np.concatenate([resolved.goes_to, goes_to])
+    outside = {name: np.unique(np.concatenate(rows)) for name, rows in united.items()}
+    return Resolved(statuses, places, resolved.merged), outside
 
 
 def _nothing(sources: Sequence[tuple[str, Rows]], report: Report) -> str:

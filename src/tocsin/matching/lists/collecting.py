@@ -30,19 +30,22 @@ NO_QUALITY = 255
 
 
 class Spill:
-    """Bytes gathered one after another, in a file of ``folder`` or (None) in memory."""
+    """Bytes gathered one after another: few in memory, many in a file of ``folder``, which is made then; with None
+    always in memory."""
 
     def __init__(self, folder: Path | None, name: str) -> None:
         self._held = bytearray()
         self._path = folder / f"{name}.gathered" if folder else None
-        self._file = _private(self._path) if self._path else None
+        self._file: Any = None
         self.size = 0
 
     def add(self, data: bytes) -> None:
         """Append bytes."""
         self._held += data
         self.size += len(data)
-        if self._file is not None and len(self._held) > _FLUSH:
+        if self._path is not None and len(self._held) > _FLUSH:
+            if self._file is None:
+                self._file = _private(self._path)
             self._file.write(self._held)
             self._held.clear()
 
@@ -68,6 +71,7 @@ class Spill:
 
 
 def _private(path: Path) -> Any:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "wb+")
 
 

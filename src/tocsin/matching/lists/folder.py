@@ -178,8 +178,20 @@ def write_state(folder: Path, state: State) -> None:
 
 def stamp(folder: Path) -> tuple[int, ...]:
     """Return what changes when the list changes, for a price of two stat calls. Raises OSError."""
-    held = [(folder / name).stat() for name in (MANIFEST, STATE)]
-    return tuple(number for one in held for number in (one.st_mtime_ns, one.st_ino, one.st_size))
+    return tuple(number for name in (MANIFEST, STATE) for number in _about(folder / name))
+
+
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file changes; nothing where there is none."""
+    try:
+        return _about(path)
+    except OSError:
+        return ()
+
+
+def _about(path: Path) -> tuple[int, ...]:
+    held = path.stat()
+    return held.st_mtime_ns, held.st_ino, held.st_size
 
 
 def sweep(folder: Path, state: State) -> None:
@@ -195,7 +207,8 @@ def sweep(folder: Path, state: State) -> None:
 @contextlib.contextmanager
 def changing(folder: Path) -> Iterator[None]:
     """Let one process at a time change a list, waiting a little. Raises ListError when another one takes long."""
-    read_terms(folder)
+    if not (folder / MANIFEST).is_file():
+        raise ListError(f"{folder} is not a hash list: it holds no {MANIFEST}.")
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(handle, folder)

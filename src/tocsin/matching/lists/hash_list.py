@@ -12,7 +12,7 @@ import numpy as np
 
 from tocsin.matching.lists import folder as folders
 from tocsin.matching.lists.entry import ListError
-from tocsin.matching.lists.folder import State
+from tocsin.matching.lists.folder import State, Terms
 from tocsin.matching.lists.part import Part
 from tocsin.matching.lists.sealed import Key, sha256_of
 from tocsin.matching.lists.view import View
@@ -31,8 +31,9 @@ class HashList:
         self._identities: tuple[str, ...] | None = None
         self._lock = threading.Lock()
         self._looked = 0.0
+        self._terms: tuple[tuple[int, ...], Terms] | None = None
         self.problem = ""
-        self._stamp, self._view = self._read({})
+        self._stamp, self._view = self._read(None)
 
     @classmethod
     def open(cls, folder: str | Path, key: Key | str | Path | None = None) -> "HashList":
@@ -47,16 +48,20 @@ class HashList:
             self.refresh()
         return self._view
 
-    def refresh(self) -> bool:
+    def refresh(self, wanted: State | None = None) -> bool:
         """Take up what has changed and tell whether something had. What cannot be read leaves the old view, and
         :attr:`problem` says why.
+
+        Two changes within a tick of the file system's clock may look like none; who is to change the list says which
+        state it read, and that one is ``wanted``.
         """
         with self._lock:
             self._looked = time.monotonic()
             try:
-                if folders.stamp(self.folder) == self._stamp:
+                known = wanted is None or wanted == self._view.state
+                if known and folders.stamp(self.folder) == self._stamp:
                     return False
-                self._stamp, self._view = self._read({part.name: part for part in self._view.parts})
+                self._stamp, self._view = self._read(self._view)
                 self.problem = ""
                 return True
             except ListError as error:
@@ -65,11 +70,12 @@ class HashList:
                 self.problem = _unread(self.folder, error)
             return False
 
-    def _read(self, held: dict[str, Part]) -> tuple[tuple[int, ...], View]:
+    def _read(self, before: View | None) -> tuple[tuple[int, ...], View]:
         """Read the folder; parts already open are kept. A part may be merged away meanwhile: then read again."""
+        held = {part.name: part for part in before.parts} if before else {}
         for attempt in range(_ATTEMPTS):
             try:
-                terms = folders.read_terms(self.folder)
+                terms = self._read_terms()
                 stamp = folders.stamp(self.folder)
                 state = folders.read_state(self.folder)
                 identities = self._opened(state)
@@ -80,13 +86,20 @@ class HashList:
                     else Part(self.folder, one, identities)
                     for one in state.parts
                 ]
-                return stamp, View(terms, state, parts)
+                return stamp, View(terms, state, parts, before)
             except OSError as error:
                 raise ListError(_unread(self.folder, error)) from error
             except ListError:
                 if attempt + 1 == _ATTEMPTS or not self._moved_on(stamp if "stamp" in locals() else ()):
                     raise
         raise ListError(f"{self.folder} keeps changing and cannot be read.")
+
+    def _read_terms(self) -> Terms:
+        """Return the terms; the file is only read where it has changed, since that takes longer than all the rest."""
+        about = folders.stamp_of(self.folder / folders.MANIFEST)
+        if self._terms is None or not about or self._terms[0] != about:
+            self._terms = about, folders.read_terms(self.folder)
+        return self._terms[1]
 
     def _moved_on(self, stamp: tuple[int, ...]) -> bool:
         try:

@@ -18,7 +18,7 @@ from tocsin.matching.lists.collecting import read_text
 from tocsin.matching.lists.columns import ColumnsError, columns_of
 from tocsin.matching.lists.entry import DIGESTS, LENGTHS, Entry, FrameHash, ListError, Status
 from tocsin.matching.lists.folder import PartRecord
-from tocsin.matching.lists.sealed import ENDING, open_file
+from tocsin.matching.lists.sealed import ENDING, open_file, sample_of
 from tocsin.matching.opaque import OpaqueIndex
 
 Array = npt.NDArray[Any]
@@ -50,6 +50,7 @@ class Part:
         path = folder / f"{record.name}.cols{ending}"
         self._data = open_file(path, identities)
         _whole(path, len(self._data), record)
+        _own(path, record)
         held = [path, *(folder / name for name in record.files if name != path.name)] if not ending else []
         self._mapped = [(one, about.st_ino, about.st_size) for one in held if (about := _about(one)) is not None]
         try:
@@ -109,7 +110,9 @@ class Part:
         try:
             if path.stat().st_size != self.record.files[path.name]["size"]:
                 raise ListError(f"{path} has not the size it was written with; it was cut or changed.")
-            return HashIndex.open(path, follow=False)  # a part never changes; it may go while a view has it
+            index = HashIndex.open(path, follow=False)  # a part never changes; it may go while a view has it
+            _own(path, self.record)
+            return index
         except OSError as error:
             raise ListError(f"{path} cannot be read: {error.strerror or error}.") from error
         except ValueError as error:
@@ -254,3 +257,10 @@ def _whole(path: Path, size: int, record: PartRecord) -> None:
     wanted = record.files.get(path.name, {}).get("size")
     if path.suffix != ENDING and size != wanted:
         raise ListError(f"{path} has not the size it was written with; it was cut or changed.")
+
+
+def _own(path: Path, record: PartRecord) -> None:
+    """Refuse another list's file, or a backup's, in the place of this one's. Lists built before bear no sample."""
+    wanted = record.files.get(path.name, {}).get("sample")
+    if wanted is not None and sample_of(path) != wanted:
+        raise ListError(f"{path} is not the file that was written: swapped, cut, changed or damaged. Build anew.")

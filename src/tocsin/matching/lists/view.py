@@ -12,6 +12,7 @@ from tocsin.matching.lists.folder import State, Terms
 from tocsin.matching.lists.part import CODED, Part, Record
 
 _ROW_BITS = 32
+_NO_ROWS = np.empty(0, np.uint32)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,27 +36,38 @@ class Near:
 class View:
     """A list as it was at one moment: parts, which of their rows are live, and one index over all small parts."""
 
-    def __init__(self, terms: Terms, state: State, parts: Sequence[Part]) -> None:
+    def __init__(self, terms: Terms, state: State, parts: Sequence[Part], before: "View | None" = None) -> None:
+        """Put a view together; what is as it was in the view ``before`` is taken over from it."""
         self.terms, self.state, self.parts = terms, state, tuple(parts)
         self.check()
-        self.live = [self._live(number) for number in range(len(self.parts))]
+        self.replaced = [self._replaced_rows(number) for number in range(len(self.parts))]
+        """The rows of each part that newer parts took the place of, sorted."""
+        earlier = {part: number for number, part in enumerate(before.parts)} if before else {}
+        self.live = [self._live(number, before, earlier.get(part)) for number, part in enumerate(self.parts)]
         self._hidden = [live is not part.active for live, part in zip(self.live, self.parts, strict=True)]
         self._entries: int | None = None
         self._side = {kind: index for kind in CODED if (index := self._side_index(kind)) is not None}
 
-    def _live(self, number: int) -> npt.NDArray[np.bool_]:
+    def _replaced_rows(self, number: int) -> npt.NDArray[np.uint32]:
+        part = self.parts[number]
+        name = f"hides.{part.name}"
+        hidden = [newer.columns[name] for newer in self.parts[number + 1 :] if name in newer.columns]
+        hidden = [rows for rows in hidden if rows.size and rows.max() < part.record.rows]
+        return np.unique(np.concatenate(hidden)) if hidden else _NO_ROWS
+
+    def _live(self, number: int, before: "View | None", earlier: int | None) -> npt.NDArray[np.bool_]:
         """Return which rows of a part are matched: active ones that no newer part replaced.
 
-        A part of which nothing was replaced lends its own array, so that a change elsewhere costs it nothing.
+        A part of which nothing was replaced lends its own array, and one of which nothing more was replaced the array
+        of the view before, so that a change elsewhere costs it nothing.
         """
-        part = self.parts[number]
-        live: npt.NDArray[np.bool_] = part.active
-        for newer in self.parts[number + 1 :]:
-            hidden = newer.columns.get(f"hides.{part.name}")
-            if hidden is not None and hidden.size and hidden.max() < len(live):
-                if live is part.active:
-                    live = live.copy()
-                live[hidden] = False
+        part, replaced = self.parts[number], self.replaced[number]
+        if not replaced.size:
+            return part.active
+        if before is not None and earlier is not None and np.array_equal(before.replaced[earlier], replaced):
+            return before.live[earlier]
+        live = part.active.copy()
+        live[replaced] = False
         return live
 
     def _side_index(self, kind: str) -> HashIndex | None:
@@ -132,9 +144,7 @@ class View:
 
     def _replaced(self, number: int, kind: str) -> int:
         """Return how many codes of a part are of rows that newer parts replaced: so many more must be asked for."""
-        name = f"hides.{self.parts[number].name}"
-        rows = np.unique(np.concatenate([one.columns[name] for one in self.parts[number + 1 :] if name in one.columns]))
-        held = self.parts[number].columns[f"{kind}.row"]
+        held, rows = self.parts[number].columns[f"{kind}.row"], self.replaced[number]
         return int((np.searchsorted(held, rows, "right") - np.searchsorted(held, rows)).sum())
 
     def _damaged(self, part: Part, kind: str) -> ListError:
@@ -187,10 +197,13 @@ class View:
 
     def standing(self, number: int) -> npt.NDArray[np.bool_]:
         """Return which rows of a part count: live ones and tombstones that no newer part replaced."""
-        part = self.parts[number]
-        stands: npt.NDArray[np.bool_] = part.status <= Status.DELETED
-        for newer in self.parts[number + 1 :]:
-            hidden = newer.columns.get(f"hides.{part.name}")
-            if hidden is not None and hidden.size:
-                stands[hidden] = False
+        stands: npt.NDArray[np.bool_] = self.parts[number].status <= Status.DELETED
+        stands[self.replaced[number]] = False
         return stands
+
+    def stands(self, number: int, row: int) -> bool:
+        """Tell of one row what :meth:`standing` tells of all, without looking at all."""
+        replaced = self.replaced[number]
+        at = int(np.searchsorted(replaced, np.uint32(row)))
+        hidden = at < len(replaced) and int(replaced[at]) == row
+        return not hidden and int(self.parts[number].status[row]) <= Status.DELETED
