@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tocsin.agent.sensors.picture_prints import luma, prints_of
 from tocsin.agent.sensors.pictures import LEAST_QUALITY
+from tocsin.media.picture_prints import luma, prints_of
 from tocsin.model import Rect
 
 Pixels = npt.NDArray[np.uint8]

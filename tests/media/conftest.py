@@ -104,7 +104,24 @@ def clip(make_video: Callable[..., bytes], scenery: Callable[..., np.ndarray]) -
 @pytest.fixture(scope="session")
 def odd() -> ModuleType:
     """The makers of hostile and odd pictures in ``pictures.py``."""
-    spec = importlib.util.spec_from_file_location("odd_pictures", Path(__file__).with_name("pictures.py"))
+    return _loaded("odd_pictures", Path(__file__).with_name("pictures.py"))
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., np.ndarray]:
+    """Draw (x, y, words, ink[, size]) on a ground, as a display gives pixels (BGRX)."""
+    return _loaded("drawings", Path(__file__).parents[1] / "drawings.py").draw
+
+
+@pytest.fixture(scope="session")
+def photo() -> Callable[..., np.ndarray]:
+    """Make something with a photograph's grain (BGR)."""
+    return _loaded("drawings", Path(__file__).parents[1] / "drawings.py").photo
+
+
+@cache
+def _loaded(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,6 +1,7 @@
 """A reader, drawn pictures of text, and a bare X server."""
 
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,6 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image, ImageDraw, ImageFont
 from Xlib import display, error
 
 from tocsin.agent.asking import Answered, Asking
@@ -30,14 +31,6 @@ from tocsin.model import Fingerprints, MediaSeen, NotScanned, Observation, Print
 from tocsin.placement.config import Config
 
 Pixels = npt.NDArray[np.uint8]
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """A font with accents where the machine has one (Chromium brings it on Debian), else Pillow's own."""
-    try:
-        return ImageFont.truetype("LiberationSans-Regular.ttf", size)
-    except OSError:
-        return ImageFont.load_default(size)
 
 
 class FakeReader:
@@ -64,40 +57,24 @@ def fake_reader() -> FakeReader:
 @pytest.fixture(scope="session")
 def draw() -> Callable[..., Pixels]:
     """Return a function that draws (x, y, words, ink[, size]) on a ground, as a display gives pixels (BGRX)."""
-
-    def draw_(
-        *texts: tuple[object, ...],
-        ground: str = "white",
-        size: tuple[int, int] = (640, 240),
-        boxes: tuple[tuple[tuple[int, int, int, int], int, str], ...] = (),
-    ) -> Pixels:
-        image = Image.new("RGB", size, ground)
-        pen = ImageDraw.Draw(image)
-        for box, radius, colour in boxes:
-            pen.rounded_rectangle(box, radius, fill=colour)
-        for x, y, words, ink, *more in texts:
-            pen.text((x, y), str(words), font=_font(more[0] if more else 16), fill=str(ink))
-        rgb = np.asarray(image)
-        return np.dstack([rgb[:, :, ::-1], np.zeros(rgb.shape[:2], np.uint8)]).copy()
-
-    return draw_
+    return _drawings().draw
 
 
 @pytest.fixture(scope="session")
 def photo() -> Callable[..., Pixels]:
     """Return a function that makes something with a photograph's grain: blobs of all sizes and a little noise (BGR)."""
+    return _drawings().photo
 
-    def photo_(width: int, height: int, seed: int = 0) -> Pixels:
-        dice = np.random.default_rng(seed)
-        out = np.zeros((height, width, 3))
-        for cells, weight in ((3, 90), (7, 60), (16, 30), (40, 12)):
-            small = dice.integers(0, 255, (cells, cells, 3), dtype=np.uint8)
-            large = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
-            out += (np.asarray(large) - 127.5) * (weight / 127.5)
-        out += dice.normal(0, 2.0, out.shape) + 127.5
-        return np.clip(out, 0, 255).astype(np.uint8)
 
-    return photo_
+@cache
+def _drawings() -> Any:
+    """The makers of screens and photographs in ``tests/drawings.py``."""
+    spec = importlib.util.spec_from_file_location("drawings", Path(__file__).parents[2] / "drawings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _serve(*more_options: str) -> tuple[str, "subprocess.Popen[bytes]"]:

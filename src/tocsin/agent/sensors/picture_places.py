@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.agent.sensors.regions import join, touch
-from tocsin.agent.sensors.tiles import components
+from tocsin.media.rectangles import components, join, touch
 from tocsin.model import Rect
 
 Times = npt.NDArray[np.float64]

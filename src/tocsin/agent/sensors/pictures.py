@@ -18,12 +18,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.agent.sensors.picture_edges import BLOCK, SMALLEST, Found, Grain, find_pictures, rough_places
 from tocsin.agent.sensors.picture_places import Due, Places
-from tocsin.agent.sensors.picture_prints import luma, prints_of
-from tocsin.agent.sensors.regions import clip, grow
 from tocsin.agent.sensors.stacking import Window, covered, owners
 from tocsin.agent.sensors.visible import thread_of
+from tocsin.media.picture_edges import BLOCK, SMALLEST, Found, Grain, find_pictures, rough_places
+from tocsin.media.picture_prints import luma, prints_of
+from tocsin.media.rectangles import clip, grow
 from tocsin.model import Clock, Fingerprints, Kind, MediaSeen, NotScanned, Observation, Print, Rect
 
 Pixels = npt.NDArray[np.uint8]

@@ -20,11 +20,11 @@ from tocsin.agent.sensors.lines import find_lines
 from tocsin.agent.sensors.ocr import Reader
 from tocsin.agent.sensors.patience import WAIT, Patience
 from tocsin.agent.sensors.reading import Batch, Reading
-from tocsin.agent.sensors.regions import clip, grow, join, touch
 from tocsin.agent.sensors.stacking import Window
 from tocsin.agent.sensors.tiles import changed_bands
 from tocsin.agent.sensors.visible import Change, Sight, Visible, thread_of
 from tocsin.agent.sensors.x11 import ScreenLostError, X11Display, until
+from tocsin.media.rectangles import clip, grow, join, touch
 from tocsin.model import Clock, Kind, Line, NotScanned, Observation, Rect, StateSeen, TextSeen
 
 Pixels = npt.NDArray[np.uint8]

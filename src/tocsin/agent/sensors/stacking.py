@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tocsin.agent.sensors.regions import clip, subtract
+from tocsin.media.rectangles import clip, subtract
 from tocsin.model import Rect
 
 

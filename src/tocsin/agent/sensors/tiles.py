@@ -72,39 +72,6 @@ def changed_tiles(before: Hashes, after: Hashes, width: int, height: int, tile: 
     return out
 
 
-def components(marks: npt.NDArray[np.bool_]) -> list[Rect]:
-    """Return a box round each connected set of marks (neighbours by side), joined run by run."""
-    flat = np.zeros((marks.shape[0], marks.shape[1] + 2), np.int8)
-    flat[:, 1:-1] = marks
-    steps = np.diff(flat, axis=1)
-    rows, begins = np.nonzero(steps == 1)
-    ends = np.nonzero(steps == -1)[1]
-    parent = list(range(rows.size))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    above: list[int] = []
-    here: list[int] = []
-    row = -2
-    for i, (y, begin, end) in enumerate(zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True)):
-        if y != row:
-            above, here = (here if y == row + 1 else []), []
-            row = y
-        for j in above:
-            if begins[j] < end and begin < ends[j]:
-                parent[root(i)] = root(j)
-        here.append(i)
-    boxes: dict[int, tuple[int, int, int, int]] = {}
-    for i, (y, begin, end) in enumerate(zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True)):
-        x0, y0, x1, y1 = boxes.get(root(i), (begin, y, end, y))
-        boxes[root(i)] = (min(x0, begin), min(y0, y), max(x1, end), max(y1, y))
-    return [Rect(x0, y0, x1 - x0, y1 + 1 - y0) for x0, y0, x1, y1 in boxes.values()]
-
-
 class Pace:
     """How long to wait before the next look where the display tells nothing: longer while nothing changes.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.agent.sensors.regions import touch
+from tocsin.media.rectangles import touch
 from tocsin.model import Rect
 
 Profile = npt.NDArray[np.int32]

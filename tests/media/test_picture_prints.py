@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tocsin.agent.sensors.picture_prints import fill_corners, luma, prints_of
 from tocsin.media import pdq
+from tocsin.media.picture_prints import fill_corners, luma, prints_of
 
 
 def bits(a: str, b: str) -> int:

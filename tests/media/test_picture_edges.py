@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tocsin.agent.sensors.picture_edges import MOST_CROPS, MOST_PICTURES, SMALLEST, find_pictures
+from tocsin.media.picture_edges import MOST_CROPS, MOST_PICTURES, SMALLEST, find_pictures
 from tocsin.model import Rect
 
 

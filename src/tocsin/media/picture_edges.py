@@ -14,9 +14,8 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.agent.sensors.regions import clip, grow, touch
-from tocsin.agent.sensors.tiles import components
 from tocsin.media import borders
+from tocsin.media.rectangles import clip, components, grow, touch
 from tocsin.model import Rect
 
 Pixels = npt.NDArray[np.uint8]

@@ -1,7 +1,8 @@
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.agent.sensors.regions import clip, grow, join, subtract, touch, union
+from tocsin.media.rectangles import clip, components, grow, join, subtract, touch, union
 from tocsin.model import Rect
 
 rects = st.builds(Rect, st.integers(-9, 20), st.integers(-9, 20), st.integers(1, 15), st.integers(1, 15))
@@ -31,3 +32,12 @@ def test_joining_loses_nothing_and_leaves_nothing_near(given_rects, gap):
 def test_growing_and_union():
     assert grow(Rect(10, 10, 5, 5), 2, 3) == Rect(8, 7, 9, 11)
     assert union(Rect(0, 0, 2, 2), Rect(5, 6, 1, 1)) == Rect(0, 0, 6, 7)
+
+
+def test_marks_that_touch_by_a_side_are_in_one_box():
+    marks = np.zeros((6, 9), np.bool_)
+    marks[1, 1:4] = marks[2, 3] = True  # one piece
+    marks[3, 4] = True  # touches it by a corner only
+    marks[0:6, 7] = True
+    assert sorted(components(marks), key=lambda r: r.x) == [Rect(1, 1, 3, 2), Rect(4, 3, 1, 1), Rect(7, 0, 1, 6)]
+    assert components(np.zeros((4, 4), np.bool_)) == []
