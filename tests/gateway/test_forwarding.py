@@ -1,5 +1,10 @@
-from tocsin.gateway.forwarding import INTERNAL, packed, unpacked
+import asyncio
+
+import pytest
+
+from tocsin.gateway.forwarding import INTERNAL, Core, packed, unpacked
 from tocsin.gateway.observing import Sighting
+from tocsin.gateway.refusals import Refused
 from tocsin.model.media import Fingerprints, Match, Print
 
 
@@ -16,3 +21,42 @@ def test_a_sighting_crosses_between_processes_whole():
 
 def test_the_way_between_processes_is_closed_from_outside(api):
     assert api.post(f"{INTERNAL}sighting", content=b"x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"type": "http.request", "body": b"", "more_body": False}],
+        [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}],
+    ],
+)
+def test_a_body_that_ends_early_is_refused_and_not_handed_on(tmp_path, messages):
+    async def hand_on():
+        async def take(reader, writer):
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_unix_server(take, tmp_path / "core")
+        core = Core(tmp_path / "core")
+        scope = {
+            "type": "http", "method": "POST", "path": "/c/banks", "raw_path": b"/c/banks", "query_string": b"",
+            "headers": [(b"content-length", b"2")],
+        }  # fmt: skip
+        left = list(messages)
+
+        async def receive():
+            return left.pop(0)
+
+        async def send(message):
+            raise AssertionError(message)
+
+        try:
+            with pytest.raises(Refused) as caught:
+                await core.forward(scope, receive, send)
+        finally:
+            await core.close()
+            server.close()
+            await server.wait_closed()
+        return caught.value.status
+
+    assert asyncio.run(hand_on()) == 400

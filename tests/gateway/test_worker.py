@@ -6,8 +6,13 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from tocsin.gateway.access import new_key
+from tocsin.gateway.app import create_app
+from tocsin.gateway.forwarding import INTERNAL, packed, router
 from tocsin.gateway.gateway import Gateway
+from tocsin.gateway.observing import Sighting
 from tocsin.gateway.worker import create_worker_app, settings_as_json, settings_of_json
+from tocsin.model.media import Fingerprints
 
 
 def test_a_worker_is_told_all_settings_but_the_clock(settings):
@@ -80,3 +85,13 @@ def test_no_spelling_of_a_path_reaches_what_is_between_processes(settings, servi
     gateway.close()
     assert all(b"internal" not in where or b"%2569" in where for where in asked)
     assert answers[0]["status"] == (503 if asked else 404)
+
+
+def test_the_core_takes_what_its_workers_saw_though_callers_need_a_key(settings):
+    gateway = Gateway.open(replace(settings, workers=2))
+    new_key(gateway.store, gateway.clock, "coop", ["lookup"])
+    seen = Sighting(prints=Fingerprints(media="other"), matches=(), caller="coop", data=bytes(20 << 20))
+    with TestClient(create_app(gateway, more=(router,)), "http://localhost", raise_server_exceptions=False) as core:
+        answer = core.post(f"{INTERNAL}sighting", content=packed(seen))
+        assert (answer.status_code, answer.json()) == (200, [])
+        assert core.post("/c/banks", json={"name": "BANK_A"}).status_code == 401

@@ -16,14 +16,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from tocsin.gateway.access import KEY_OF_PATH
-from tocsin.gateway.front import Receive, Scope, Send
+from tocsin.gateway.front import BETWEEN, Receive, Scope, Send
 from tocsin.gateway.gateway import of
 from tocsin.gateway.observing import OnRoad, Sighting
 from tocsin.gateway.refusals import Refused
 from tocsin.media import messages
 from tocsin.model.media import Fingerprints, Match
 
-INTERNAL: Final = "/internal/"
+INTERNAL: Final = BETWEEN
 """Paths between processes; refused when they come from outside."""
 
 CLUSTER_KEY: Final = b"x-tocsin-cluster"
@@ -67,8 +67,8 @@ class Core:
         query = scope["query_string"]
         target = scope["raw_path"] + (b"?" + query if query else b"")
         url = self._url.copy_with(raw_path=target)
-        has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
-        content = _body(receive) if has_body else None
+        sizes = {name: value for name, value in scope["headers"] if name in (b"content-length", b"transfer-encoding")}
+        content = _body(receive, sizes.get(b"content-length", b"")) if sizes else None
         asked = self._client.build_request(scope["method"], url, headers=headers, content=content)
         try:
             answer = await self._client.send(asked, stream=True)
@@ -123,12 +123,16 @@ def unpacked(message: bytes) -> Sighting:
     return Sighting(prints=prints, matches=matches, data=message[4 + length :], **told)
 
 
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    more = True
+async def _body(receive: Receive, length: bytes) -> AsyncIterator[bytes]:
+    """Give a body on as it comes. Raises Refused where it is not as long as it said: nothing half is handed on."""
+    more, seen = True, 0
     while more:
         message = await receive()
         if message["type"] != "http.request":
-            return
+            raise Refused(400, "The caller went away before the body was complete.")
         more = message.get("more_body", False)
         if piece := message.get("body", b""):
+            seen += len(piece)
             yield piece
+    if length.isdigit() and int(length[:20]) != seen:
+        raise Refused(400, "The body is not as long as the call says.")

@@ -38,6 +38,10 @@ LEAST_RATE: Final = 10_000
 """A body may take so many seconds, and a second more for so many of its bytes."""
 _OWN_DOOR: Final = "/serve/"
 """Where a key comes in a header of its own, and is looked at before a body (gateway/api/serving.py)."""
+BETWEEN: Final = "/internal/"
+"""Paths between the processes of one gateway: no caller reaches them, and what comes by them carries no key."""
+_BESIDE: Final = 16 << 20
+"""Bytes that may come beside an upload that a worker hands on: its hashes, frame by frame, and what they matched."""
 _log = logging.getLogger(__name__)
 _SLASHES = re.compile(r"/{2,}")
 _KEPT: Final = "/~!$&'()*+,;=:@"
@@ -71,11 +75,12 @@ class Front:
             access = self._gateway.access
             if access.is_open and not self._behind:
                 refuse_strangers(scope)
-            counted.most = _most(scope, self._max)
+            between = self._behind and scope["path"].startswith(BETWEEN)
+            counted.most = self._max + _BESIDE if between else _most(scope, self._max)
             receive = counted if counted.most else receive
             hot = self._hot.get((scope["method"], scope["path"]))
             if hot is None:
-                if counted.most and not scope["path"].startswith(_OWN_DOOR):
+                if counted.most and not between and not scope["path"].startswith(_OWN_DOOR):
                     access.know(scope)
                 await self._app(scope, receive, send)
             else:
