@@ -374,9 +374,9 @@ def fake_hub_class() -> type[FakeHub]:
 
 @pytest.fixture
 def until() -> Callable[..., None]:
-    """Wait for something that another thread or process does, with a deadline."""
+    """Wait for something that another thread or process does; the deadline is for what never happens."""
 
-    def until_(condition: Callable[[], object], seconds: float = 15.0, what: str = "it") -> None:
+    def until_(condition: Callable[[], object], seconds: float = 60.0, what: str = "it") -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:

@@ -1,6 +1,6 @@
 import pytest
 
-from tocsin.gateway.catalogue import Catalogue, bank_name, drawn
+from tocsin.gateway.catalogue import FOLLOW_S, Catalogue, bank_name, drawn
 from tocsin.gateway.refusals import Refused
 from tocsin.matching.lists import ListError
 
@@ -34,12 +34,13 @@ def test_a_folder_that_is_no_list_ends_the_start_with_a_sentence(settings, tmp_p
 def test_a_change_of_an_attached_list_is_seen_within_a_second(serving, make_list, tmp_path, until):
     from tocsin.matching.lists import Entry, add
 
+    assert FOLLOW_S < 1
     folder = make_list(tmp_path / "list", "0f" * 32)
     api = serving(lists=(folder,))
     asked = {"signal": "3c" * 32, "signal_type": "pdq"}
     assert api.get("/m/lookup", params=asked).json() == {}
     add(folder, [("more", [Entry(1, [("pdq", bytes.fromhex("3c" * 32))], id="new")])])
-    until(lambda: api.get("/m/lookup", params=asked).json(), seconds=1.5)
+    until(lambda: api.get("/m/lookup", params=asked).json())
 
 
 def test_a_second_process_sees_banks_and_entries_of_the_first(serving, jpeg, code, until):
@@ -48,9 +49,9 @@ def test_a_second_process_sees_banks_and_entries_of_the_first(serving, jpeg, cod
     try:
         api.post("/c/banks", json={"name": "BANK_A"})
         api.post("/c/bank/BANK_A/signal", json={"pdq": code(jpeg())})
-        until(lambda: [one.list.view.entries for one in other.opened] == [1], seconds=2)
+        until(lambda: [one.list.view.entries for one in other.opened] == [1])
         api.delete("/c/bank/BANK_A")
-        until(lambda: other.opened == (), seconds=2)
+        until(lambda: other.opened == ())
     finally:
         other.close()
 

@@ -65,7 +65,7 @@ def test_what_another_process_writes_is_followed(tmp_path, clock, until):
     assert following.value == []
     with theirs.session() as session:
         session.add(row(clock, "a"))
-    until(lambda: following.value == ["a"], seconds=2)
+    until(lambda: following.value == ["a"])
     read = len(loads)
     assert following.value == ["a"]
     assert len(loads) == read

@@ -28,19 +28,19 @@ def test_a_list_by_address_is_matched_followed_and_let_go(serving, make_list, bu
         assert "KNOWN_1" in found("0f" * 32)
         add(made, [("more", [Entry(1, [("pdq", bytes.fromhex("f0" * 32))], id="new")])])
         push(made, bucket)
-        until(lambda: "KNOWN_1" in found("f0" * 32), seconds=3)
+        until(lambda: "KNOWN_1" in found("f0" * 32))
         withdraw(bucket)
-        until(lambda: found("0f" * 32) == {}, seconds=3)
+        until(lambda: found("0f" * 32) == {})
 
 
 def test_a_store_that_is_gone_for_a_while_leaves_the_list_as_it_was(make_list, bucket, s3, tmp_path, until):
     push(make_list(tmp_path / "known", "0f" * 32), bucket)
     with following((URL,), tmp_path / "followed") as (followed,):
         s3.broken.append("head.json")
-        until(lambda: "does not answer" in followed.problem, seconds=5)
+        until(lambda: "does not answer" in followed.problem)
         assert HashList.open(followed.copy.folder).view.entries == 1
         s3.broken.clear()
-        until(lambda: not followed.problem, seconds=5)
+        until(lambda: not followed.problem)
     s3.broken.append("head.json")
     with following((URL,), tmp_path / "followed") as (followed,):
         assert followed.copy.whole, "what came in an earlier run is matched"

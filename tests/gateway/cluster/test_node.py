@@ -68,11 +68,11 @@ def test_a_node_answers_as_the_core_does_and_follows_it(there, until):
             assert set(api.get(SIGNAL + code).json()) == {bank}
             assert set(there.client.get(SIGNAL + code).json()) == {bank}
         there.client.post("/c/bank/BANK_A/signal", json={"pdq": "cc" * 32}).raise_for_status()
-        until(lambda: "BANK_A" in api.get(SIGNAL + "cc" * 32).json(), seconds=5)
+        until(lambda: "BANK_A" in api.get(SIGNAL + "cc" * 32).json())
         there.client.put("/c/bank/BANK_A", json={"enabled_ratio": 0}).raise_for_status()
-        until(lambda: api.get(SIGNAL + "cc" * 32).json() == {}, seconds=5)
+        until(lambda: api.get(SIGNAL + "cc" * 32).json() == {})
         there.client.delete("/c/bank/BANK_A").raise_for_status()
-        until(lambda: one.look() and not list((one.data / "banks").glob("BANK_A*")), seconds=5)
+        until(lambda: one.look() and not list((one.data / "banks").glob("BANK_A*")))
 
 
 def test_nodes_processes_on_one_machine_share_the_copies(there):

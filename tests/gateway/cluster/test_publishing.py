@@ -28,11 +28,11 @@ def test_lists_are_published_as_they_change_and_withdrawn_when_they_go(publishin
     first = publishing.tags["banks/A-1"]
     assert copy.tag == first
     add(folders["banks/A-1"], [("more", [Entry(1, [("pdq", bytes(range(32)))], id="new")])])
-    until(lambda: publishing.tags["banks/A-1"] != first, seconds=3)
+    until(lambda: publishing.tags["banks/A-1"] != first)
     copy.follow()
     assert HashList.open(copy.folder).view.entries == 2
     shutil.rmtree(folders.pop("banks/A-1"))
-    until(lambda: publishing.tags == {}, seconds=3)
+    until(lambda: publishing.tags == {})
     copy.follow()
     assert not copy.whole
 
@@ -42,9 +42,9 @@ def test_a_store_that_does_not_answer_is_told_and_tried_again(publishing, folder
     s3.broken.append("")
     add(folders["banks/A-1"], [("more", [Entry(1, [("pdq", bytes(range(32)))], id="new")])])
     before = dict(publishing.tags)
-    until(lambda: "does not answer" in publishing.problem, seconds=5)
+    until(lambda: "does not answer" in publishing.problem)
     s3.broken.clear()
-    until(lambda: publishing.tags != before and not publishing.problem, seconds=5)
+    until(lambda: publishing.tags != before and not publishing.problem)
 
 
 def test_an_address_that_cannot_be_used_is_refused_at_once():
