@@ -203,14 +203,14 @@ def test_parts_join_the_same_whether_gathered_in_memory_or_on_disk(tmp_path, mon
         monkeypatch.setattr(collecting, "_FLUSH", flush)
         folder = tmp_path / name
         build(folder, Terms(name="x"), [("first", [_entry(n) for n in range(3)])])
-        for batch in ([_entry(3), _entry(0, 1)], [_entry(n) for n in range(4, 9)], [_entry(4, 1), _entry(9)]):
+        for batch in ([_entry(3), _entry(0, 1)], [_entry(n) for n in range(4, 9)], [_entry(4, 1), _entry(9), _entry(10)]):
             add(folder, [("x", batch)])
         opened = HashList.open(folder)
         opened.verify()
         assert len(read_state(folder).parts) == 1
         found.append({(one.id, *one.hashes) for one in opened.view.all_entries()})
         assert not [path for path in folder.iterdir() if path.name.endswith(".gathering")]
-    assert found[0] == found[1] == {(str(n), ("md5", bytes([n]) * 16)) for n in (1, 2, 3, 5, 6, 7, 8, 9)}
+    assert found[0] == found[1] == {(str(n), ("md5", bytes([n]) * 16)) for n in (1, 2, 3, 5, 6, 7, 8, 9, 10)}
 
 
 def _entry(number, status=0):
