@@ -120,7 +120,7 @@ def _other(file: BinaryIO, kind: str, media: str, options: Options) -> Fingerpri
     base = replace(base, frames=seen.frames + seen.stripped)
     if seen.complete:
         return base
-    told = [seen.notes[code] for code in ("cut", "broken", "other-streams") if code in seen.notes]
+    told = [seen.notes[code] for code in ("cut", "early", "broken", "other-streams") if code in seen.notes]
     reason = "too-large" if "cut" in seen.notes else "unreadable"
     return replace(base, reason=reason, detail=" ".join(told) or "The video was not read to its end.")
 

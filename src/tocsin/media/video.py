@@ -115,10 +115,14 @@ class Video(AbstractContextManager["Video"]):
 
     @property
     def notes(self) -> dict[str, str]:
-        """What is worth knowing, sentences by code: ``cut``, ``broken``, ``turned``, ``sizes``, ``other-streams``."""
+        """What is worth knowing, sentences by code.
+
+        ``cut`` (by a limit), ``early`` (the file ends, or cannot be read on), ``broken``, ``turned``, ``sizes``,
+        ``other-streams``.
+        """
         notes = dict(self._notes)
         if self._progress.cut:
-            notes["cut"] = _CUTS[self._progress.cut]
+            notes["early" if self._progress.cut in ("early", "unreadable") else "cut"] = _CUTS[self._progress.cut]
         if self.broken:
             notes["broken"] = f"{self.broken} parts of the video could not be decoded."
         if len(self._sizes) > 1:

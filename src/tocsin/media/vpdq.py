@@ -99,7 +99,7 @@ def hash_video(
     except VideoError as error:
         return error.absence
     if not kept:
-        cut = video.notes.get("cut")
+        cut = video.notes.get("cut") or video.notes.get("early")
         return NotScanned("time-out" if cut and "time" in cut else "unreadable", cut or "No frame could be decoded.")
     return Vpdq(tuple(kept), video.complete, video.fps, video.duration, video.notes, tuple(inside))
 

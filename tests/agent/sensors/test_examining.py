@@ -98,6 +98,14 @@ def test_what_cannot_be_examined_says_why(tmp_path, hasher):
         assert examine(str(tmp_path / "damaged"), hasher, never).missed[0].reason == "unreadable"
 
 
+@pytest.mark.parametrize("data", [b"<svg xmlns='x'></svg>", b"8BPS" + bytes(40), b"Rar!\x1a\x07\x01\0" + bytes(30)])
+def test_the_digests_of_what_is_not_decoded_are_compared_all_the_same(tmp_path, hasher, data):
+    (tmp_path / "a").write_bytes(data)
+    looked = examine(str(tmp_path / "a"), hasher, never)
+    assert [one.reason for one in looked.missed] == ["unsupported"]
+    assert [one.prints.sha256 for one in looked.found] == [hashlib.sha256(data).hexdigest()]
+
+
 def test_a_file_that_changes_while_it_is_read_is_read_again_and_given_up_at_last(tmp_path, hasher):
     path = tmp_path / "a.jpg"
     path.write_bytes(JPEG)

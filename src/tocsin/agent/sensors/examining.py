@@ -132,11 +132,13 @@ def _hash(source: Path | bytes, size: int, kind: str, hasher: Hasher, looked: Lo
         for name, inside, made in hasher.members(source):
             _take(made, inside, name, looked)
         return
-    why = formats.UNSUPPORTED_PICTURES.get(kind) or formats.UNSUPPORTED_ARCHIVES.get(kind)
-    if why:
-        looked.missed.append(NotScanned("unsupported", f"{why}."))
+    made = hasher.fingerprint(source)
+    if why := formats.UNSUPPORTED_PICTURES.get(kind) or formats.UNSUPPORTED_ARCHIVES.get(kind):
+        looked.missed.append(NotScanned("unsupported", f"{why[0].upper()}{why[1:]}."))
+        if isinstance(made, Fingerprints):  # of what is not decoded, the digests may be listed
+            looked.found.append(Found(made, size, ""))
         return
-    _take(hasher.fingerprint(source), size, "", looked)
+    _take(made, size, "", looked)
 
 
 def _take(made: Fingerprints | NotScanned, size: int, held: str, looked: Looked) -> None:
