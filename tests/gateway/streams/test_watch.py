@@ -1,6 +1,7 @@
 """One stream from end to end: found on the ladder, sealed, and every gap counted."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,13 @@ def test_a_server_that_is_not_there_is_given_up_with_a_sentence(listed: Path) ->
     assert watch.state == FAILED
     assert "connection" in watch.reason.detail
     assert not watch.complete
+
+
+def test_waiting_for_one_who_has_not_begun_to_send_loses_nothing(listed: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    watch, _ = watched(f"udp://127.0.0.1:{port}", listed, give_up=2.5)
+    assert (watch.state, watch.reconnects) == (FAILED, 0)
+    assert not watch.complete
+    assert not any("made again" in gap for gap in watch.gaps())

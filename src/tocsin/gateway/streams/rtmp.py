@@ -116,8 +116,8 @@ class RtmpSource:
             raise SourceError("unreadable", said) from None
         if not port.expect(path, inbox):
             raise SourceError("unsupported", "Another watch waits for the same stream already.", final=True)
+        begun = False
         try:
-            yield FLV_HEADER
             while True:
                 try:
                     data = await asyncio.wait_for(inbox.get(), self._ways.silence)
@@ -127,6 +127,9 @@ class RtmpSource:
                     return
                 if not data:
                     raise SourceError("unreadable", "The connection of the one who pushes broke.")
+                if not begun:
+                    begun = True
+                    yield FLV_HEADER
                 yield data
         finally:
             await port.forget(path)

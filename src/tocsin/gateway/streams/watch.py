@@ -39,6 +39,7 @@ CONNECTING, WATCHING, WAITING, ENDED, FAILED, STOPPED = (
 OVER = frozenset({ENDED, FAILED, STOPPED})
 _STEADY = 30.0
 _LONGEST_WAIT = 30.0
+_LET_GO_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Watch:
         self.ring = Ring(terms.before, terms.piece)
         self._past, self._watched = Tally(), Watched(lambda _: None)
         self._pipe: Pipe | None = None
-        self._whole = False
+        self._whole = self._came = False
         self.weighing = weighing(self)
 
     @property
@@ -235,6 +236,7 @@ class Watch:
             source = source_of(self.address, self._ways, self._noted)
             try:
                 self.state = CONNECTING if not self.reconnects else WAITING
+                self._came = False
                 await self._poured(source)
                 return
             except SourceError as error:
@@ -245,6 +247,9 @@ class Watch:
                 if error.final or now - failing_since + wait > self.terms.give_up:
                     self._fail(NotScanned(error.code, str(error)))
                     return
+                if self.address.listen and not self._came and error.code == "time-out":
+                    await asyncio.sleep(_LET_GO_S)
+                    continue  # nobody has begun to send: nothing was lost, and whoever comes now is to find us
             self.state = WAITING
             await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - so that many do not call at once
             wait = min(_LONGEST_WAIT, wait * 2)
@@ -256,7 +261,7 @@ class Watch:
         async with contextlib.aclosing(source.chunks()) as chunks:  # type: ignore[type-var]
             async for data in chunks:
                 now = time.monotonic_ns()
-                self.state = WATCHING
+                self.state, self._came = WATCHING, True
                 if isinstance(data, Mark):
                     self.ring.fresh()
                     await self._passed(None, now)
