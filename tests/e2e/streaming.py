@@ -33,15 +33,36 @@ def landscape(seed: int, size: tuple[int, int] = SIZE) -> Image.Image:
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
+def make_video(folder: Path, *, seconds: int = 4) -> Path:
+    """Make an MP4 that moves slowly over a landscape, as a camera does."""
+    wide = folder / "wide.png"
+    landscape(11, (3 * SIZE[0], SIZE[1])).save(wide)
+    made = folder / "listed.mp4"
+    across = f"crop={SIZE[0]}:{SIZE[1]}:x='60*t':y=0"
+    subprocess.run(
+        [
+            *(FFMPEG, "-loglevel", "error", "-nostdin", "-y", "-loop", "1", "-r", "20", "-t", str(seconds)),
+            *("-i", str(wide), "-vf", across, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+            str(made),
+        ],
+        check=True,
+    )
+    return made
+
+
 def make_stream(folder: Path, listed: Path, *, seconds: float = 7, on: float = 2.0, off: float = 5.0) -> Path:
-    """Make an MP4 of a moving test picture in which the listed picture is shown for a while; a keyframe each 0.5 s."""
+    """Make an MP4 of a moving test picture in which the listed picture or video is shown for a while.
+
+    There is a keyframe each 0.5 s.
+    """
     made = folder / "stream.mp4"
+    shown = ("-itsoffset", str(on)) if listed.suffix == ".mp4" else ("-loop", "1", "-t", str(seconds))
     show = f"[0][1]overlay=enable='between(t,{on},{off})'"
     subprocess.run(
         [
             *(FFMPEG, "-loglevel", "error", "-nostdin", "-y"),
             *("-f", "lavfi", "-i", f"testsrc2=size={SIZE[0]}x{SIZE[1]}:rate=20:duration={seconds}"),
-            *("-loop", "1", "-t", str(seconds), "-i", str(listed)),
+            *(*shown, "-i", str(listed)),
             *("-f", "lavfi", "-t", str(seconds), "-i", "sine=frequency=300"),
             *("-filter_complex", show, "-map", "2:a", "-c:a", "aac", "-b:a", "32k", "-t", str(seconds)),
             *("-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "10", "-sc_threshold", "0"),

@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from streaming import FFMPEG, free_port, landscape, make_stream, needs_ffmpeg, pushing, serving
+import yaml
+from PIL import Image
+from streaming import FFMPEG, SIZE, free_port, landscape, make_stream, make_video, needs_ffmpeg, pushing, serving
+from tiny_onnx import MANIFEST, model
 
 from tocsin.evidence.sealing import new_identity, open_sealed
 
@@ -113,6 +116,42 @@ def test_hls_while_it_is_made(
         while not playlist.exists() and time.monotonic() < deadline:
             pass
         found_by(command(made, f"{there}/live.m3u8"))
+
+
+def over_http(made: tuple[Path, Path], *more: str) -> list[dict]:
+    """Watch a file as it is played over HTTP."""
+    port = free_port()
+    with pushing(made[0], "-f", "mpegts", "-listen", "1", f"http://127.0.0.1:{port}"):
+        process = command(made, f"http://127.0.0.1:{port}/", "--give-up", "8", *more)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_listed_video_shown_on_air_rings(tmp_path: Path) -> None:
+    """Its frames are matched one by one: a stream has no length to compare with a video's."""
+    video = make_video(tmp_path)
+    tocsin = [sys.executable, "-m", "tocsin", "lists", "build", "videos", "--from", str(video)]
+    subprocess.run([*tocsin, "--out", str(tmp_path / "list")], check=True, capture_output=True)
+    lines = over_http((make_stream(tmp_path, video, off=6.0), tmp_path / "list"))
+    assert [line["rung"] for line in lines][:2] == ["note", "ring"]
+    assert {(line["matches"][0]["list"], line["matches"][0]["by"]) for line in lines} == {("videos", "pdq")}
+    assert 2.0 <= lines[0]["second"] <= lines[1]["second"] <= 6.5
+
+
+def test_the_operators_classifier_rings_and_never_asks_to_hold(made: tuple[Path, Path], tmp_path: Path) -> None:
+    """It runs in the limited process, on a stream that shows red for three seconds."""
+    Image.new("RGB", SIZE, (240, 20, 20)).save(tmp_path / "red.png")
+    (tmp_path / "tiny.onnx").write_bytes(model())
+    labels = [{**label, "threshold": 0.8, "severity": 5} for label in MANIFEST["labels"]]
+    manifest = tmp_path / "tiny.yaml"
+    manifest.write_text(yaml.safe_dump({**MANIFEST, "labels": labels}))
+    stream = make_stream(tmp_path, tmp_path / "red.png")
+    lines = over_http((stream, made[1]), "--classifier", str(manifest))
+    assert [line["rung"] for line in lines] == ["note", "ring"]
+    assert {line["category"] for line in lines} == {"live-stream-concern"}
+    assert "colours 1 said “red”" in lines[1]["why"]
+    assert 2.0 <= lines[0]["second"] < lines[1]["second"] <= 5.5
 
 
 def test_srt(made: tuple[Path, Path]) -> None:

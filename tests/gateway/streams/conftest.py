@@ -1,12 +1,14 @@
 """Small streams made in code: pictures that change every two seconds, a keyframe every second."""
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
 av = pytest.importorskip("av")
 
 FPS = 10
