@@ -17,7 +17,13 @@ from tocsin.model.media import Fingerprints
 
 def test_a_worker_is_told_all_settings_but_the_clock(settings):
     given = replace(
-        settings, lists=(Path("/a"), Path("/b")), list_key="hush", fetch_hosts=("a", "*.b"), workers=3, port=0
+        settings,
+        lists=(Path("/a"), Path("/b")),
+        list_key="hush",
+        fetch_hosts=("a", "*.b"),
+        workers=3,
+        port=0,
+        ladder=Path("/ladder.yaml"),
     )
     read = settings_of_json(settings_as_json(given))
     assert replace(read, clock=given.clock) == given

@@ -65,6 +65,8 @@ _DATA = click.option(
 @click.option(
     "--max-mib", type=click.IntRange(1, 4096), default=100, show_default=True, help="Largest upload or fetched file."
 )
+@click.option("--classifier", type=_FILE, help="The manifest of a classifier of your own (ONNX), for live streams.")
+@click.option("--ladder", type=_FILE, help="A ladder of your own for live streams, as packs/ladder.yaml.")
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Serve lookups, banks, messages and live streams to internet services."""
@@ -90,6 +92,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         fetch_hosts=tuple(options["fetch_hosts"]),
         allow_private=options["allow_private"],
         max_bytes=options["max_mib"] << 20,
+        classifier=options["classifier"],
+        ladder=options["ladder"],
     )
     with sentences():
         check(settings)

@@ -17,6 +17,7 @@ class Settings:
     (``*`` any public one, ``*.example.org`` those under a name); ``allow_private`` also allows private addresses, for
     a store of pictures inside one's own network and for tests. ``max_bytes`` bounds an upload and a fetched file.
     ``cluster`` is the address of a Ray cluster; ``bucket`` is where the lists are published for its nodes.
+    ``classifier`` is the manifest of the operator's own, and ``ladder`` the operator's own rules, for live streams.
     """
 
     data: Path
@@ -33,6 +34,8 @@ class Settings:
     fetch_hosts: tuple[str, ...] = ()
     allow_private: bool = False
     max_bytes: int = 100 << 20
+    classifier: Path | None = None
+    ladder: Path | None = None
     decoders: int = 2
     clock: Clock = field(default_factory=SystemClock)
 

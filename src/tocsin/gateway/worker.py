@@ -26,7 +26,7 @@ from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.settings import Settings
 
 _OURS = ("/h/", "/m/", "/status")
-_PATHS = ("data", "tls_cert", "tls_key")
+_PATHS = ("data", "tls_cert", "tls_key", "classifier", "ladder")
 
 
 class Split:

@@ -1,8 +1,10 @@
-"""Small streams made in code: pictures that change every two seconds, a keyframe every second."""
+"""Small streams made in code: pictures that change every two seconds, a keyframe every second; and a server of them."""
 
 import io
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +85,50 @@ def listed(tmp_path: Path) -> Path:
         sources.append((text.name, read(text)))
     build(tmp_path / "list", Terms(name="shown"), sources)
     return tmp_path / "list"
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[dict[str, bytes | list[bytes]]], str]]:
+    """Serve paths: bytes, or a list of answers given one after the other (the last again and again)."""
+    servers = []
+
+    def start(pages: dict[str, bytes | list[bytes]]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                page = pages.get(self.path)
+                if isinstance(page, list):
+                    page = page.pop(0) if len(page) > 1 else page[0]
+                if page is None:
+                    self.send_error(404)
+                    return
+                if page.startswith(b"->"):
+                    self.send_response(302)
+                    self.send_header("Location", page[2:].decode())
+                    self.end_headers()
+                    return
+                wanted = self.headers.get("Range", "")
+                if wanted and not self.path.startswith("/whole"):
+                    first, last = (int(place) for place in wanted.removeprefix("bytes=").split("-"))
+                    size, page = len(page), page[first : last + 1]
+                    self.send_response(206)
+                    self.send_header("Content-Range", f"bytes {first}-{first + len(page) - 1}/{size}")
+                else:
+                    self.send_response(200)
+                self.send_header("Content-Length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        servers.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server, thread in servers:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,10 +1,8 @@
 """HTTP streams: HLS is followed, what a playlist names is fetched by us or refused; a hostile server costs little."""
 
 import asyncio
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -16,53 +14,6 @@ from tocsin.gateway.streams.http import HttpSource
 from tocsin.gateway.streams.sources import Mark, SourceError, Ways
 
 Serve = Callable[[dict[str, bytes | list[bytes]]], str]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Serve paths: bytes, or a list of answers given one after the other (the last again and again)."""
-    servers = []
-
-    def start(pages: dict[str, bytes | list[bytes]]) -> str:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                page = pages.get(self.path)
-                if isinstance(page, list):
-                    page = page.pop(0) if len(page) > 1 else page[0]
-                if page is None:
-                    self.send_error(404)
-                    return
-                if page.startswith(b"->"):
-                    self.send_response(302)
-                    self.send_header("Location", page[2:].decode())
-                    self.end_headers()
-                    return
-                wanted = self.headers.get("Range", "")
-                if wanted and not self.path.startswith("/whole"):
-                    first, last = (int(place) for place in wanted.removeprefix("bytes=").split("-"))
-                    size, page = len(page), page[first : last + 1]
-                    self.send_response(206)
-                    self.send_header("Content-Range", f"bytes {first}-{first + len(page) - 1}/{size}")
-                else:
-                    self.send_response(200)
-                self.send_header("Content-Length", str(len(page)))
-                self.end_headers()
-                self.wfile.write(page)
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        servers.append((server, thread))
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server, thread in servers:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def read(url: str, *, private: bool = True, lost: Counter[str] | None = None) -> list[bytes | Mark]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from tocsin.detectors.ladder import NAMES
+from tocsin.detectors.ladder import NAMES, Ladder
 from tocsin.detectors.live_stream import LiveStream
 from tocsin.evidence.sealing import Attachment
 from tocsin.gateway.catalogue import Catalogue
@@ -23,6 +23,7 @@ from tocsin.gateway.road import Road
 from tocsin.gateway.settings import Settings
 from tocsin.gateway.store import Store
 from tocsin.gateway.streams.addresses import AddressError, Rules, parse
+from tocsin.gateway.streams.classifier import Manifest
 from tocsin.gateway.streams.lookups import Lookups
 from tocsin.gateway.streams.pool import Pool, PoolSettings
 from tocsin.gateway.streams.sources import Ways
@@ -73,9 +74,11 @@ class Watches:
         self._catalogue, self._road, self._webhooks = catalogue, road, webhooks
         self._rules = Rules(allow_private=settings.allow_private)
         self._held: OrderedDict[str, Held] = OrderedDict()
-        self._pool = Pool(PoolSettings(workers=max(1, (os.cpu_count() or 1) // 2)))
+        self._manifest = Manifest.read(settings.classifier) if settings.classifier else None
+        classifier = str(settings.classifier or "")
+        self._pool = Pool(PoolSettings(workers=max(1, (os.cpu_count() or 1) // 2), classifier=classifier))
         self._lookups = Lookups(self._ask)
-        self._detector = LiveStream()
+        self._detector = LiveStream(Ladder.read(settings.ladder))
         self._sending: set[asyncio.Future[Any]] = set()
         self._closing = False
 
@@ -157,6 +160,7 @@ class Watches:
                 clock=self._clock,
                 piece=watch.piece,
                 tell=lambda event: self._told(held, event),
+                manifest=self._manifest,
                 after=terms.after,
             )
 
