@@ -1,5 +1,9 @@
 """Whatever goes wrong, a command never ends with 1: that means that something was found."""
 
+import errno
+import os
+import subprocess
+import sys
 import types
 
 import click
@@ -14,7 +18,13 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
     @click.command()
     @click.argument("how")
     def command(how: str) -> None:
-        raise {"said": click.ClickException("no"), "fault": ValueError("oops"), "stop": KeyboardInterrupt()}[how]
+        raise {
+            "said": click.ClickException("no"),
+            "fault": ValueError("oops"),
+            "stop": KeyboardInterrupt(),
+            "full": OSError(errno.ENOSPC, "No space left on device"),
+            "left": BrokenPipeError(),
+        }[how]
 
     module = types.ModuleType("tocsin_failing")
     module.command = command  # type: ignore[attr-defined]
@@ -23,9 +33,23 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("failing")
-@pytest.mark.parametrize(("how", "words"), [("said", "Error: no"), ("fault", "oops"), ("stop", "Stopped")])
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [("said", "Error: no"), ("fault", "oops"), ("stop", "Stopped"), ("full", "no room left"), ("left", "")],
+)
 def test_a_failure_ends_with_2_and_a_sentence(how: str, words: str) -> None:
     done = CliRunner().invoke(cli.main, ["failing", how])
     assert done.exit_code == 2
     assert words in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_reader_that_leaves_early_does_not_look_like_something_found() -> None:
+    """Exit code 1 means a match; the rest was never told."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as out:
+        done = subprocess.run([sys.executable, "-m", "tocsin", "hash", __file__], stdout=out, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr

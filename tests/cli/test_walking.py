@@ -1,5 +1,7 @@
+import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +74,25 @@ def test_other_settings_and_other_files_are_refused(tree, tmp_path):
     with Kept(None, {}) as kept:
         kept.keep(tree / "b.txt", [])
         assert kept.earlier(tree / "b.txt") is None
+
+
+def test_what_no_results_can_be_kept_in_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in (tmp_path / "pipe", Path("/dev/full")):
+        with pytest.raises(Failure, match="not a file that results"), Kept(name, {}):
+            pass
+
+
+def test_a_full_disk_is_told_in_a_sentence(tree, tmp_path):
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+    with Kept(tmp_path / "kept", {}) as kept:
+        kept._file.close()
+        kept._file = Full()
+        with pytest.raises(Failure, match=r"cannot be kept in .*: No space left"):
+            kept.keep(tree / "b.txt", [])
 
 
 def test_names_that_are_no_text_are_kept_too(tmp_path):

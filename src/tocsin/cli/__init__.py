@@ -1,6 +1,9 @@
 """The command line: one file per command, loaded only when it is called, so that ``--help`` is instant."""
 
+import contextlib
+import errno
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -48,11 +51,18 @@ class _Lazy(click.Group):
         except (click.Abort, KeyboardInterrupt):
             click.echo("Stopped.", err=True)
             ctx.exit(2)
-        except (click.exceptions.Exit, BrokenPipeError):
+        except click.exceptions.Exit:
             raise
+        except BrokenPipeError:  # whoever read the output has left, and was not told the rest
+            _forget_output()
+            ctx.exit(2)
         except Exception as problem:
             if sys.flags.dev_mode:
                 raise
+            if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+                click.echo("Error: There is no room left where the output is written; it is not whole.", err=True)
+                _forget_output()
+                ctx.exit(2)
             click.echo(f"Error: {problem} ({type(problem).__name__}). This is a fault in Tocsin; ", err=True, nl=False)
             click.echo("python -X dev -m tocsin … shows where.", err=True)
             ctx.exit(2)
@@ -61,6 +71,15 @@ class _Lazy(click.Group):
         """List commands with their one-line help without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
+
+
+def _forget_output() -> None:
+    """Let what is still to be written to stdout go nowhere, so that the program's end does not fail over it."""
+    with contextlib.suppress(OSError, ValueError):
+        stdout = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stdout)
+        os.close(nowhere)
 
 
 @click.group(

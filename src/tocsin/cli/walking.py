@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import stat
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from tocsin.cli.speaking import Failure
+
+_LONGEST_FIRST = 1 << 20
+"""Bytes of the first line of kept results, at most: what is longer is no such file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,10 @@ class Kept:
         if self._path is None:
             return self
         try:
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600)
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                os.close(handle)
+                raise Failure(f"{self._path} is not a file that results can be kept in.")
             self._file = os.fdopen(handle, "rb+")
         except OSError as error:
             raise Failure(f"{self._path} cannot be used: {error.strerror or error}.") from error
@@ -84,12 +91,13 @@ class Kept:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what did not fit was told when it was written
+                self._file.close()
 
     def _read(self, path: Path) -> None:
-        first = self._file.readline()
+        first = self._file.readline(_LONGEST_FIRST)
         if not first:
-            self._file.write(json.dumps({"settings": self._settings}).encode() + b"\n")
+            self._write(json.dumps({"settings": self._settings}).encode() + b"\n")
             return
         try:
             settings = json.loads(first)["settings"]
@@ -125,8 +133,14 @@ class Kept:
         if self._file is None or stamp is None:
             return
         held = {"path": str(path), "size": stamp[0], "mtime_ns": stamp[1], "results": list(results)}
-        self._file.write(json.dumps(held).encode("ascii") + b"\n")
-        self._file.flush()
+        self._write(json.dumps(held).encode("ascii") + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        try:
+            self._file.write(line)
+            self._file.flush()
+        except OSError as error:
+            raise Failure(f"The results cannot be kept in {self._path}: {error.strerror or error}.") from error
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
