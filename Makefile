@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check native sanitize fuzz bench lock clean help
+.PHONY: run test coverage check native sanitize fuzz bench lock clean help
 
 help:            ## list what can be made
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -25,6 +25,9 @@ check: $(VENV)/.ready  ## style, types and the floors between rooms
 
 test: check  ## the whole suite, browser tests included
 	@bash tools/test $(BIN)
+
+coverage: check  ## the whole suite, and which lines of the product it runs
+	@bash tools/test $(BIN) coverage
 
 sanitize: $(VENV)/.ready  ## the kernels' tests and fuzz seeds under the address and undefined-behaviour sanitizers
 	@bash tools/sanitize $(BIN)
