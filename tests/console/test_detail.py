@@ -51,3 +51,19 @@ def test_the_hours_around_it_are_drawn(site):
     assert strip is not None
     assert any(tick.this for tick in strip.ticks)
     assert len(strip.hours) == 6
+
+
+def test_each_of_several_contents_has_its_evidence(site):
+    known = site.seeded_module
+    for entry in ("harbour-1", "harbour-2"):
+        changes = known.KNOWN | {"matches": [known.LISTED | {"entry": entry}]}
+        site.seeded.alerts["two"] = site.seeded.ring(site.hub, "laptop D-2", site.clock.now(), **changes)
+    detail, _ = read(site, "two", "Triage of this alert")
+    assert [(each.number, each.what, each.verdict) for each in detail.contents] == [
+        (1, "1 picture", ""),
+        (2, "1 picture", ""),
+    ]
+    assert sorted(each["content"] for each in detail.for_script()) == [1, 2]
+    detail, _ = read(site, "picture", "Triage of this alert")
+    assert detail.contents == []
+    assert [each["content"] for each in detail.for_script()] == [None]

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tocsin.console import matches as known
 from tocsin.console import schemes, strip, words
 from tocsin.console.visit import Visit
-from tocsin.hub import alerts, clauses, timeline, visibility
+from tocsin.hub import alerts, clauses, contents, timeline, visibility
 from tocsin.hub.reports import drafting, settings
 from tocsin.hub.store.schema import Alert, AlertEvent, Consultation, EvidenceRecord, FindingRecord, OrderRecord, Person
 from tocsin.model import Category, ReviewVerdict
@@ -28,6 +28,8 @@ _DONE: Final = {
     "assigned": "Given to a colleague.",
     "escalated": "Escalated.",
     "closed": "Closed:",
+    "content": "Content",
+    "content-undone": "Took back the verdict on content",
     "reopened": "Opened again.",
     "recovered": "Recovered.",
     "nobody": "",
@@ -66,6 +68,18 @@ class Done:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class ContentRow:
+    """One of several contents as the page shows it: what it matched, and what was decided of it, by whom and when."""
+
+    number: int
+    what: str
+    matches: list[known.Shown]
+    verdict: str = ""
+    by: str = ""
+    at: datetime | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Detail:
     """What the templates of the alert page read."""
@@ -87,12 +101,13 @@ class Detail:
     platform: bool = False
     matches: list[known.Shown] = field(default_factory=list)
     more_matches: int = 0
+    contents: list[ContentRow] = field(default_factory=list)
     items: list[dict[str, Any]] = field(default_factory=list)
     categories: tuple[str, ...] = tuple(Category)
 
-    def for_script(self) -> list[dict[str, str]]:
-        """Return where the page's script fetches the evidence."""
-        return [{"digest": item["digest"], "url": item["url"]} for item in self.items]
+    def for_script(self) -> list[dict[str, Any]]:
+        """Return where the page's script fetches the evidence, and which of several contents each piece shows."""
+        return [{"digest": item["digest"], "url": item["url"], "content": item["content"]} for item in self.items]
 
 
 def detail_of(
@@ -103,6 +118,7 @@ def detail_of(
     order = session.get(OrderRecord, alert.order_id) if alert.order_id else None
     evidence = _evidence(session, findings)
     first = findings[0] if findings else None
+    held = contents.of_alert(session, alert)
     detail = Detail(
         order=order,
         signals=_signals(alert, findings),
@@ -121,7 +137,8 @@ def detail_of(
         platform=clauses.is_platform(session, alert.order_id),
         matches=[known.shown(each, schemes.meaning(each)) for each in alert.matches[: known.SHOWN]],
         more_matches=max(0, len(alert.matches) - known.SHOWN),
-        items=_items(session, given, findings),
+        contents=[_content(each, names) for each in held] if len(held) > 1 else [],
+        items=_items(session, given, findings, held),
     )
     return detail, _strip(session, at, alert)
 
@@ -164,16 +181,38 @@ def _evidence(session: Session, findings: list[FindingRecord]) -> list[EvidenceR
     return list(session.scalars(select(EvidenceRecord).where(EvidenceRecord.digest.in_(digests)))) if digests else []
 
 
-def _items(session: Session, given: Consultation | None, findings: list[FindingRecord]) -> list[dict[str, Any]]:
-    """Return where the newest pieces of evidence are fetched, oldest first; nothing without a consultation."""
+def _content(content: contents.Content, names: dict[str, str]) -> ContentRow:
+    matches = [known.shown(each, schemes.meaning(each)) for each in content.matches]
+    row = ContentRow(content.number, known.counted(content.matches), matches)
+    decided = content.decided
+    if decided is None:
+        return row
+    return replace(row, verdict=decided.verdict, by=names.get(decided.person_id, "somebody"), at=decided.at)
+
+
+def _items(
+    session: Session, given: Consultation | None, findings: list[FindingRecord], held: list[contents.Content]
+) -> list[dict[str, Any]]:
+    """Return where the newest pieces of evidence are fetched, oldest first; nothing without a consultation.
+
+    Where there are too many to show, those of contents that nobody has decided come before others.
+    """
     if given is None:
         return []
     seen = {finding.evidence: finding.at for finding in findings if finding.evidence}
+    shows = contents.shown_by(held, findings) if len(held) > 1 else {}
+    done = {each.number for each in held if each.decided is not None}
     stored = [record for record in visibility.evidence(session, given) if record.status == "stored"]
-    stored.sort(key=lambda record: seen[record.digest])
+    stored.sort(key=lambda record: (shows.get(record.digest) not in done, seen[record.digest]))
+    chosen = sorted(stored[-ITEMS_MOST:], key=lambda record: seen[record.digest])
     return [
-        {"digest": record.digest, "url": f"/api/v1/evidence/{record.digest}", "seen": seen[record.digest]}
-        for record in stored[-ITEMS_MOST:]
+        {
+            "digest": record.digest,
+            "url": f"/api/v1/evidence/{record.digest}",
+            "seen": seen[record.digest],
+            "content": shows.get(record.digest),
+        }
+        for record in chosen
     ]
 
 
@@ -192,7 +231,12 @@ def _history(session: Session, alert: Alert, names: dict[str, str]) -> list[Done
 def _what(event: AlertEvent, names: dict[str, str]) -> str:
     said = event.detail
     if event.kind == "closed" and said in words.VERDICTS:
-        said = f"{words.VERDICTS[said][0].lower()}."
+        said = f"{words.verdict(said)}."
+    if event.kind == "content":
+        number, _, code = said.partition(": ")
+        said = f"{number}: {words.verdict(code)}."
+    if event.kind == "content-undone":
+        said += "."
     return f"{_DONE.get(event.kind, event.kind.capitalize() + '.')} {names.get(said, said)}".strip()
 
 

@@ -139,6 +139,11 @@ def benign(code: str) -> str:
     return BENIGN.get(code, code.replace("-", " "))
 
 
+def verdict(code: str | None) -> str:
+    """Return a reviewer's verdict within a sentence: "benign"."""
+    return VERDICTS.get(code or "", ("closed", ""))[0].lower()
+
+
 def bears(status: str, clause: str) -> str:
     """Return the sentence for a verdict's status under a clause: "Bears on clause 3, for review."."""
     return _STATUS_SENTENCES.get(status, "Clause {clause}, for review.").format(clause=clause)

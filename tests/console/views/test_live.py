@@ -27,6 +27,19 @@ def test_an_alert_comes_with_its_row(site):
     assert data["title"].endswith("for review")
 
 
+def test_an_alert_comes_with_its_place_in_the_review_queue(site):
+    top, marek = site.seeded.alerts["top"], site.seeded.people["marek"]
+    event = Event("alert", top, marek.unit_id, {"what": "acknowledged"})
+    _, before = read(live.message_for(visit_of(site, "ines"), event))
+    assert (before["queue"], before["dealt_with"]) == ("new", "")
+    assert f'href="/review/{top}"' in before["queued"]
+    assert site.post("marek", f"/review/{top}/acknowledge").status_code == 303
+    _, after = read(live.message_for(visit_of(site, "ines"), event))
+    assert (after["queue"], after["dealt_with"]) == ("", "Marek Lind has it.")
+    assert after["counts"]["review"] == before["counts"]["review"] - 1
+    assert read(live.message_for(visit_of(site, "marek"), event))[1]["queue"] == "new"
+
+
 def test_another_unit_is_sent_nothing_even_if_an_event_reached_it(site):
     assert live.message_for(visit_of(site, "tom"), Event("alert", site.seeded.alerts["top"], "", {})) == b""
 

@@ -145,3 +145,56 @@ def test_every_look_stands_beside_the_item(site, words_of) -> None:
                  at=site.clock.now(), reason="Triage")
         )  # fmt: skip
     assert "Marek Lind: looked at it in grey (item 1)" in words_of(site.get("ines", f"/review/{picture}"))
+
+
+def ring_contents(site, *entries) -> str:
+    """Let one alert arrive that gathers a content for each of these entries of a list."""
+    known = site.seeded_module
+    for entry in entries:
+        matched = [known.LISTED | {"entry": entry}]
+        made = site.seeded.ring(site.hub, "laptop D-2", site.clock.now(), **known.KNOWN | {"matches": matched})
+    return made
+
+
+def test_of_several_contents_each_is_decided_and_the_item_s_verdict_follows(site, words_of) -> None:
+    alert = ring_contents(site, "harbour-1", "harbour-2")
+    path = f"/review/{alert}"
+    page = words_of(site.get("ines", path))
+    assert "2 contents" in page
+    assert "0 of 2 decided" in page
+    assert site.post("ines", f"{path}/contents/1", {"verdict": "benign"}).headers["location"] == path
+    site.clock.forward(1)
+    assert "benign, Ines Okafor" in words_of(site.get("ines", path))
+    assert "1 benign" in words_of(site.get("ines", f"/alerts/{alert}"))
+    assert site.post("ines", f"{path}/contents/2", {"verdict": "true-concern"}).status_code == 303
+    page = words_of(site.get("ines", path))
+    assert "Closed as true, a concern" in page
+    assert "Go on to the next" in page
+    assert "Content 2: true, a concern." in words_of(site.get("ines", f"/alerts/{alert}"))
+    assert site.post("ines", f"{path}/undo").status_code == 303
+    page = words_of(site.get("ines", path))
+    assert "1 of 2 decided" in page
+    assert "Took back the verdict on content 2." in words_of(site.get("ines", f"/alerts/{alert}"))
+
+
+def test_what_cannot_be_decided_is_said_where_the_contents_are(site) -> None:
+    alert = ring_contents(site, "harbour-1", "harbour-2")
+    for number in (1, 2):
+        site.post("marek", f"/review/{alert}/contents/{number}", {"verdict": "benign"})
+    answer = site.post("ines", f"/review/{alert}/contents/1", {"verdict": "benign"})
+    assert answer.status_code == 409
+    assert "is closed; reopen it first" in answer.text[answer.text.index('id="contents"') :]
+    assert site.post("tom", f"/review/{alert}/contents/1", {"verdict": "benign"}).status_code == 404
+    assert site.post("ines", f"/review/{alert}/contents/1", {"verdict": "benign"}, csrf=False).status_code == 403
+
+
+def test_a_break_that_comes_between_two_contents_takes_the_whole_page(site) -> None:
+    alert = ring_contents(site, "harbour-1", "harbour-2")
+    set_review(site, items=1)
+    with site.hub.store.session() as session:
+        session.add(
+            View(person_id=site.seeded.people["ines"].id, alert_id=alert, evidence="a" * 64, item=1, how="grey",
+                 at=site.clock.now(), reason="Triage")
+        )  # fmt: skip
+    assert site.get("ines", f"/review/{alert}", headers={"HX-Target": "contents"}).headers["hx-refresh"] == "true"
+    assert "hx-refresh" not in site.get("ines", f"/review/{alert}", headers={"HX-Target": "main"}).headers

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from tocsin.console import pages, words
+from tocsin.console import pages, queue, words
 from tocsin.console.device_rows import DeviceRow
 from tocsin.console.frame import figures, names
 from tocsin.console.visit import Visit, visit
@@ -22,6 +22,10 @@ router = APIRouter(include_in_schema=False)
 
 TICK_S: Final = 15.0
 """A tick goes out when nothing else did for this long; a page that hears nothing for 40 s says that it is not live."""
+
+
+_SETTLING: Final = ("closed", "confirmed", "reopened")
+"""What people do that puts an alert before a second person, or takes it away."""
 
 
 @router.get("/live")
@@ -85,13 +89,19 @@ def message_for(at: Visit, event: Event) -> bytes:
 def _alert(at: Visit, event: Event) -> bytes:
     with at.hub.store.reading() as session:
         alert = visibility.alert(session, at.who, event.id)
-        html = pages.fragment("_row.html", alert=alert, names=names(session))
+        known = names(session)
+        html = pages.fragment("_row.html", alert=alert, names=known)
         counts, _ = figures(session, at.who)
+        counts |= queue.counts(session, at.who, confirm=event.data.get("what") in _SETTLING)
+        place = queue.place(session, at.who, alert)
     return write(
         "alert",
         {
             "id": alert.id,
             "html": html,
+            "queue": place,
+            "queued": pages.fragment("_queued.html", each=alert, names=known),
+            "dealt_with": queue.dealt_with(at.who, alert, known),
             "severity": alert.severity,
             "status": alert.status,
             "mine": at.who.id in (alert.assigned_to, alert.acknowledged_by),

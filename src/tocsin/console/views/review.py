@@ -6,21 +6,19 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from tocsin.console import pages, report_rows
+from tocsin.console import pages, queue, report_rows
 from tocsin.console.detail import detail_of
-from tocsin.console.frame import AWAITING, names
+from tocsin.console.frame import names
 from tocsin.console.pace import pace
 from tocsin.console.views.alerts import standing
 from tocsin.console.visit import UNIT, Visit, visit
-from tocsin.hub import alerts, confirming, consultation, views, visibility
+from tocsin.hub import alerts, confirming, consultation, contents, views, visibility
 from tocsin.hub.refusals import Refused
-from tocsin.hub.reports import settings
 from tocsin.hub.store.schema import Alert
 from tocsin.model import Category
 
 router = APIRouter(include_in_schema=False)
 
-SHOWN: Final = 50
 At = Annotated[Visit, Depends(visit(*UNIT))]
 Text = Annotated[str, Form(max_length=4000)]
 _SAID: Final = {
@@ -32,7 +30,7 @@ _SAID: Final = {
 
 
 @router.get("/review")
-def queue(at: At, show: str = "new", said: str = "") -> Response:
+def whole(at: At, show: str = "new", said: str = "") -> Response:
     """Show the queue without an item."""
     return _page(at, None, show=show, said=_SAID.get(said, ""))
 
@@ -64,6 +62,20 @@ def consult(at: At, alert_id: str, reason: Text) -> Response:
     return _act(at, alert_id, act, f"/review/{alert_id}")
 
 
+@router.post("/review/{alert_id}/contents/{number}")
+def decide(at: At, alert_id: str, number: int, verdict: Text) -> Response:
+    """Decide on one of several contents; the last one closes the item."""
+    return _decide(
+        at, alert_id, lambda s, a: contents.decide(s, at.hub, a, at.person(s), at.now, number, verdict)
+    )  # fmt: skip
+
+
+@router.post("/review/{alert_id}/undo")
+def undo(at: At, alert_id: str) -> Response:
+    """Take back the last verdict on a content."""
+    return _decide(at, alert_id, lambda s, a: contents.undo(s, at.hub, a, at.person(s), at.now))
+
+
 @router.post("/review/{alert_id}/close")
 def close(at: At, alert_id: str, verdict: Text, note: Text) -> Response:
     """Close with a verdict and go on to the next."""
@@ -84,6 +96,18 @@ def confirm(at: At, alert_id: str, agrees: Text, reason: Text) -> Response:
     return _act(at, alert_id, act, None, show="confirm")
 
 
+def _decide(at: Visit, alert_id: str, act: Any) -> Response:
+    """Do something to an item's contents, which are shown in the place where they stood."""
+    try:
+        with at.hub.store.session() as session:
+            act(session, visibility.alert(session, at.who, alert_id))
+    except Refused as refused:
+        if refused.status not in (409, 422):
+            raise
+        return _page(at, alert_id, status=refused.status, refused=str(refused))
+    return pages.go(f"/review/{alert_id}")
+
+
 def _act(at: Visit, alert_id: str, act: Any, to: str | None, show: str = "new") -> Response:
     try:
         with at.hub.store.session() as session:
@@ -97,61 +121,58 @@ def _act(at: Visit, alert_id: str, act: Any, to: str | None, show: str = "new") 
     if to is not None:
         return pages.go(to)
     with at.hub.store.reading() as session:
-        left = _rows(session, at, show)
+        left = queue.rows(session, at.who, show)
     said = "confirmed" if show == "confirm" else "closed"
     queue_ = "/review?show=support&said=all" if show == "support" else "/review?said=all"
     return pages.go(f"/review/{left[0].id}?said={said}" if left else queue_)
 
 
-def _rows(session: Session, at: Visit, show: str) -> list[Alert]:
-    """Return what waits: by severity, then the longest waiting; or what others found true and nobody confirmed."""
-    apart = Alert.category == Category.SUPPORT  # people who may need help are never shown among what is reviewed
-    query = visibility.alerts(at.who).where(apart if show == "support" else ~apart)
-    query = query.where(Alert.category != Category.CONDITION)  # a silent device is no item to look at
-    if show == "confirm":
-        closed = query.where(Alert.status == "closed", Alert.closed_by != at.who.id)
-        found = session.scalars(closed.order_by(Alert.closed_at.desc()).limit(4 * SHOWN)).unique()
-        return [each for each in found if confirming.awaits(session, each)][:SHOWN]
-    mine = (Alert.status == "acknowledged") & (Alert.acknowledged_by == at.who.id)
-    waiting = query.where(Alert.status.in_(AWAITING) | mine)
-    return list(session.scalars(waiting.order_by(Alert.severity.desc(), Alert.number).limit(SHOWN)).unique())
-
-
 def _page(
-    at: Visit, alert_id: str | None, status: int = 200, show: str = "new", said: str = "", error: str = ""
+    at: Visit,
+    alert_id: str | None,
+    status: int = 200,
+    show: str = "new",
+    said: str = "",
+    error: str = "",
+    refused: str = "",
 ) -> Response:
     with at.hub.store.reading() as session:
         alert = visibility.alert(session, at.who, alert_id) if alert_id else None
-        two = settings.review(session).two_person
-        to_confirm = _rows(session, at, "confirm") if two else []
+        waiting = queue.counts(session, at.who)
+        two = "review-confirm" in waiting
         confirms = alert is not None and two and alert.closed_by != at.who.id and confirming.awaits(session, alert)
         show = "confirm" if confirms or (show == "confirm" and two) else "support" if show == "support" else "new"
         if alert is not None and alert.category == Category.SUPPORT:
             show = "support"
-        rows = to_confirm if show == "confirm" else _rows(session, at, show)
+        rows = queue.rows(session, at.who, show)
         known = names(session)
-        facts: dict[str, Any] = {"detail": None, "consultation": None, "looks": [], "position": 0}
+        facts: dict[str, Any] = {"detail": None, "consultation": None, "looks": [], "position": 0, "dealt_with": ""}
         if alert is not None:
             given = standing(session, at, alert.id)
             detail, _ = detail_of(session, at, alert, given, known)
             looks = [(view.at, report_rows.look(view, known)) for view in views.of_alert(session, alert)[-12:]]
             place = [each.id for each in rows].index(alert.id) + 1 if alert.id in {each.id for each in rows} else 0
             facts = {"detail": detail, "consultation": given, "looks": looks, "position": place}
-        return at.page(
+            facts["dealt_with"] = "" if confirms else queue.dealt_with(at.who, alert, known)
+        limits = pace(session, at.who.id, at.now)
+        answer = at.page(
             session,
             "review.html",
             status=status,
             rows=rows,
+            most=queue.SHOWN,
             show=show,
-            waiting=len(_rows(session, at, "new")),
-            to_confirm=len(to_confirm),
-            support=len(_rows(session, at, "support")),
-            two=two,
+            waiting=waiting,
+            next=next((each.id for each in rows if alert is None or each.id != alert.id), ""),
             alert=alert,
             confirm=confirms,
             names=known,
-            pace=pace(session, at.who.id, at.now),
+            pace=limits,
             said=said,
             error=error,
+            refused=refused,
             **facts,
         )
+        if limits.over and at.request.headers.get("HX-Target") == "contents":
+            answer.headers["HX-Refresh"] = "true"  # the break takes the place of the whole item, not of its contents
+        return answer

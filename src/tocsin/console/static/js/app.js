@@ -3,6 +3,7 @@ import { startTimes } from "./times.js";
 import { startLive } from "./live.js";
 import { startKeys } from "./keys.js";
 import { startBoard } from "./board.js";
+import { startContents } from "./contents.js";
 import { startEvidence } from "./evidence.js";
 import { startKeyPage } from "./keypage.js";
 import { startShell } from "./shell.js";
@@ -10,7 +11,7 @@ import { startShell } from "./shell.js";
 document.documentElement.classList.replace("no-js", "js");
 
 // Every part is called once for the page, and again for each piece of it that htmx swaps in.
-const parts = [startTimes, startShell, startBoard, startEvidence, startKeyPage];
+const parts = [startTimes, startShell, startBoard, startEvidence, startContents, startKeyPage];
 const begin = (root) => { for (const part of parts) part(root); };
 
 begin(document);

@@ -39,10 +39,55 @@ export function placeRow(alert) {
   markCurrent();
 }
 
-export function refreshBoard() {
-  if (list() && window.htmx) {
-    window.htmx.ajax("GET", location.pathname + location.search, { target: "#alerts", select: "#alerts", swap: "outerHTML" });
+// Whether a row of the queue comes before another: the graver, then the longer waiting.
+const before = (a, b) => Number(a.dataset.severity) - Number(b.dataset.severity) || Number(b.dataset.number) - Number(a.dataset.number);
+
+// The review queue: a row comes, changes or goes, and the focus stays where it was. The row that has the focus, or is
+// open, is never taken away under the reader's hands: it says who has it now, and goes once they leave it.
+export function placeQueued(alert) {
+  const queue = document.getElementById("queue");
+  if (!queue) return;
+  const here = alert.queue === queue.dataset.show;
+  const old = queue.querySelector(`[data-alert="${CSS.escape(alert.id)}"]`);
+  tellElsewhere(alert, here);
+  if (alert.queue === "support" && !document.querySelector("#queues [data-count='review-support']")) refresh("#queues"); // its chip is there while somebody waits
+  if (!old && !here) return;
+  const focused = old === document.activeElement;
+  if (!here && !focused && !old.hasAttribute("aria-current")) { old.remove(); return; }
+  const holder = document.createElement("template");
+  holder.innerHTML = alert.queued; // the hub's own escaped row, never words from a screen
+  const row = holder.content.firstElementChild;
+  if (!row) return;
+  if (!here) {
+    row.classList.add("gone");
+    row.addEventListener("blur", () => { if (!row.hasAttribute("aria-current")) row.remove(); });
   }
+  if (old && (!here || old.dataset.severity === row.dataset.severity)) old.replaceWith(row);
+  else {
+    old?.remove();
+    const after = queue.dataset.show === "confirm" ? queue.firstElementChild : [...queue.querySelectorAll(".row")].find((each) => before(row, each) > 0);
+    if (!after && queue.querySelectorAll(".row").length >= Number(queue.dataset.most)) return;
+    if (!old) row.classList.add("arrived");
+    queue.insertBefore(row, after ?? queue.querySelector(".empty"));
+  }
+  localise(row);
+  window.htmx?.process(row);
+  markCurrent();
+  if (focused) row.focus({ preventScroll: true });
+}
+
+function tellElsewhere(alert, here) {
+  const told = document.getElementById("elsewhere");
+  if (told && document.getElementById("detail")?.dataset.alert === alert.id) told.textContent = here ? "" : alert.dealt_with;
+}
+
+function refresh(part) {
+  window.htmx?.ajax("GET", location.pathname + location.search, { target: part, select: part, swap: "outerHTML" });
+}
+
+export function refreshBoard() {
+  if (list()) refresh("#alerts");
+  if (document.getElementById("queue")) refresh("#queue");
 }
 
 export function rows() {

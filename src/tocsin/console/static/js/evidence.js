@@ -1,4 +1,5 @@
 // Opens sealed evidence in this tab. What it holds is put into the page as text, never as markup.
+import { labelContent } from "./contents.js";
 import { showFacts } from "./facts.js";
 import { clearFiles, isPicture, offerSaving, showFile } from "./files.js";
 import * as keyring from "./keyring.js";
@@ -108,6 +109,7 @@ async function openOne(item) {
 function name(figure, doc) {
   figure.dataset.evidence = doc.digest;
   figure.dataset.item = doc.item;
+  labelContent(figure, doc.content);
 }
 
 async function openAll(box) {
@@ -125,7 +127,7 @@ async function openAll(box) {
       try {
         const doc = await openOne(items[i]);
         await recordView(box.dataset.alert, items[i].digest, 0, "words");
-        documents[i] = Object.assign(doc, { digest: items[i].digest });
+        documents[i] = Object.assign(doc, { digest: items[i].digest, content: items[i].content });
       } catch (error) { troubles.add(error.message); }
     }
   };

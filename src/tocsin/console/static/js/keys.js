@@ -1,5 +1,6 @@
 // The keyboard: single keys, never while someone types and never with a modifier held.
 import { rows } from "./board.js";
+import { decide, nextContent } from "./contents.js";
 
 const typing = (element) => element?.matches?.("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
 
@@ -61,8 +62,9 @@ function choose(number) {
 
 const deeds = {
   i: item,
+  c: nextContent,
   v: verdict,
-  ...Object.fromEntries([1, 2, 3, 4, 5].map((number) => [String(number), () => choose(number)])),
+  ...Object.fromEntries([1, 2, 3, 4, 5].map((number) => [String(number), () => choose(number) || decide(number)])),
   j: () => step(1),
   k: () => step(-1),
   a: () => press("a"),

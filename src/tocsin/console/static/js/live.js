@@ -1,5 +1,5 @@
 // One event stream for as long as the tab is open: alerts, devices and counts arrive as they happen.
-import { placeRow, refreshBoard } from "./board.js";
+import { placeQueued, placeRow, refreshBoard } from "./board.js";
 import { localise } from "./times.js";
 import { ring } from "./sound.js";
 
@@ -44,6 +44,7 @@ function announce(text) {
 function onAlert(event) {
   const alert = JSON.parse(event.data);
   placeRow(alert);
+  placeQueued(alert);
   if (alert.counts) showCounts(alert.counts);
   if (alert.rings) {
     announce(`New alert, severity ${alert.severity}: ${alert.title}`);

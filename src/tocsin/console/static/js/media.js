@@ -66,7 +66,7 @@ export function gather(documents) {
     if (!media || typeof media !== "object") continue;
     const key = JSON.stringify([media.place, media.name, media.held, media.digests, media.place === "screen" ? list(media.prints)[0]?.pdq : ""]);
     const known = found.get(key);
-    if (!known) { found.set(key, { ...media, matches: [...list(media.matches)] }); continue; }
+    if (!known) { found.set(key, { ...media, matches: [...list(media.matches)], content: doc.content }); continue; }
     const told = new Set(known.matches.map((match) => `${match?.list} ${match?.entry}`));
     known.matches.push(...list(media.matches).filter((match) => !told.has(`${match?.list} ${match?.entry}`)));
   }
@@ -77,7 +77,7 @@ export function showMedia(into, documents) {
   into.replaceChildren();
   gather(documents).forEach((media, number) => {
     const table = element("table", "found");
-    const caption = element("caption", "", number ? `Found, ${number + 1}` : "Found");
+    const caption = element("caption", "", media.content ? `Found, content ${media.content}` : number ? `Found, ${number + 1}` : "Found");
     const body = element("tbody");
     for (const [name, value, code] of facts(media)) {
       const row = element("tr");

@@ -1,0 +1,56 @@
+// Verdicts on the contents of one item: a digit decides the content whose row or picture has the focus.
+
+const NAMES = "#contents .content[data-content]";
+let at = ""; // the content that was decided last, to go on from once its card has come back
+
+const numberOf = (node) => node?.closest?.("[data-content]")?.dataset.content ?? "";
+
+// The digits 1 to 5, where a content has the focus.
+export function decide(choice) {
+  const number = numberOf(document.activeElement);
+  const button = number && document.querySelector(`${NAMES}[data-content="${CSS.escape(number)}"] [data-choice="${choice}"]`);
+  if (!button) return false;
+  button.click();
+  return true;
+}
+
+// To the next content without a verdict, from the one that has the focus or was decided last.
+export function nextContent() {
+  const all = [...document.querySelectorAll(NAMES)];
+  const from = all.findIndex((row) => row.dataset.content === (numberOf(document.activeElement) || at));
+  const next = [...all.slice(from + 1), ...all.slice(0, from + 1)].find((row) => !row.dataset.verdict) ?? all[from + 1] ?? all[0];
+  if (!next) return false;
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+// A picture or file says which content it is of, and what was decided of that.
+export function labelContent(figure, number) {
+  if (!number) return;
+  figure.dataset.content = number;
+  const label = document.createElement("span");
+  label.className = "of-content";
+  figure.querySelector("figcaption")?.prepend(label);
+  showVerdicts();
+}
+
+function showVerdicts() {
+  for (const label of document.querySelectorAll("figure[data-content] .of-content")) {
+    const number = numberOf(label);
+    const row = document.querySelector(`${NAMES}[data-content="${CSS.escape(number)}"]`);
+    label.textContent = `Content ${number}${row ? `: ${row.querySelector(".verdict").textContent.split(",")[0]}` : ""}`;
+  }
+}
+
+export function startContents(root) {
+  if (!document.getElementById("contents")) return;
+  showVerdicts();
+  if (!(root instanceof Element) || root.id !== "contents") return;
+  document.getElementById("announce").textContent = document.getElementById("decided").textContent.split(".")[0];
+  const onward = document.getElementById("go-on");
+  if (onward) onward.focus();
+  else if (document.activeElement === document.body) nextContent(); // the card was where the focus stood
+}
+
+document.addEventListener("submit", (event) => { if (event.target.closest?.("#contents")) at = numberOf(event.target); });
