@@ -122,8 +122,14 @@ def test_what_cannot_be_made_is_refused_with_a_sentence(api, body, code):
 
 def test_an_exchange_over_the_api_reads_no_file_outside_its_folder(api, tmp_path):
     (tmp_path / "secret.csv").write_text(f"id,pdq\n1,{made_up(1)}\n")
-    body = {"bank": "F", "api": "local_file", "api_json": {"filename": str(tmp_path / "secret.csv")}}
+    for name in (str(tmp_path / "secret.csv"), "../secret.csv"):
+        body = {"bank": "F", "api": "local_file", "api_json": {"filename": name}}
+        answer = api.post("/c/exchanges", json=body)
+        assert (answer.status_code, "folder feeds" in answer.json()["message"]) == (400, True)
+    body["api_json"] = {"filename": "list.csv"}
     assert api.post("/c/exchanges", json=body).status_code == 201
+    api.gateway.desk.exchanges.feeds.mkdir(exist_ok=True)
+    (api.gateway.desk.exchanges.feeds / "list.csv").symlink_to(tmp_path / "secret.csv")
     outcome = api.gateway.desk.exchanges.run("F")
     assert (outcome.complete, outcome.progress.rows) == (False, 0)
 
@@ -131,6 +137,9 @@ def test_an_exchange_over_the_api_reads_no_file_outside_its_folder(api, tmp_path
 def test_an_exchange_over_the_api_calls_nothing_inside_the_network(api, elsewhere):
     elsewhere.pages["/list"] = (200, {}, f"id,pdq\n1,{made_up(1)}\n".encode())
     body = {"bank": "F", "api": "list_url", "api_json": {"url": f"{elsewhere.url}/list?sig=SECRET"}}
+    answer = api.post("/c/exchanges", json=body)
+    assert (answer.status_code, "https://" in answer.json()["message"]) == (400, True)
+    body["api_json"]["url"] = body["api_json"]["url"].replace("http://", "https://", 1)
     assert api.post("/c/exchanges", json=body).status_code == 201
     assert "SECRET" not in api.get("/c/exchange/F").text
     desk = api.gateway.desk

@@ -14,7 +14,19 @@ def resolving(monkeypatch, *addresses):
 
 @pytest.mark.parametrize(
     "addresses",
-    [["127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], ["93.184.216.34", "192.168.0.1"], ["224.0.0.1"], ["::1"], []],
+    [
+        ["127.0.0.1"],
+        ["10.0.0.1"],
+        ["169.254.169.254"],
+        ["93.184.216.34", "192.168.0.1"],
+        ["224.0.0.1"],
+        ["::1"],
+        [],
+        ["64:ff9b::7f00:1"],
+        ["2002:a9fe:a9fe::1"],
+        ["::7f00:1"],
+        ["fec0::1"],
+    ],
 )
 def test_a_name_with_an_address_that_is_not_public_is_not_called(monkeypatch, addresses):
     resolving(monkeypatch, *addresses)

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx
 
+from tocsin.gateway.fetching import is_public
+
 
 class Guarded(httpx.HTTPTransport):
     """Connects over https to the public address that a name had when it was checked, and nowhere else."""
@@ -36,6 +38,6 @@ def public_address(host: str, port: int) -> str | None:
         addresses = [ipaddress.ip_address(one[4][0]) for one in found]
     except (OSError, ValueError, UnicodeError):
         return None
-    if not addresses or not all(address.is_global and not address.is_multicast for address in addresses):
+    if not addresses or not all(is_public(address) for address in addresses):
         return None
     return str(addresses[0])

@@ -81,6 +81,8 @@ class Exchanges:
         if not NAME.fullmatch(name):
             raise Refused(400, "A bank's name has capitals, digits and underscores, and begins with no digit.")
         held = checked(kind.config, config)
+        if not trusted:
+            self._on_a_short_lead(held)
         now = self._settings.clock.now()
         with self._store.session() as session:
             if session.get(Exchange, name) is not None:
@@ -108,6 +110,14 @@ class Exchanges:
             )
             folder_path = self._settings.banks / bank.folder
         prepare(folder_path, name, kind)
+
+    def _on_a_short_lead(self, config: Mapping[str, Any]) -> None:
+        """Refuse at once what an exchange added over the API could never read. Raises Refused."""
+        if not str(config.get("url", "https://")).startswith("https://"):
+            raise Refused(400, "A list's address begins with https://, unless it is added at this machine.")
+        feeds = self.feeds.resolve()
+        if not (feeds / str(config.get("filename", ""))).resolve().is_relative_to(feeds):
+            raise Refused(400, "A file named over the API lies in the gateway's folder feeds; name it without a path.")
 
     def change(self, name: str, *, enabled: bool | None = None, interval_s: int | None = None) -> Exchange:
         """Pause, resume or re-time an exchange. Raises Refused (404)."""
