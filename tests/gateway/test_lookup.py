@@ -1,3 +1,7 @@
+import io
+
+from PIL import Image
+
 from tocsin.gateway.lookup import Question, by_type, look_up, shown
 from tocsin.gateway.signals import TYPES, read_signal
 
@@ -32,6 +36,24 @@ def test_a_bank_not_asked_for_is_not_searched_unless_it_silences(serving, make_l
     assert {hit.bank.terms.name for hit in ask(api, "0f" * 32, banks=("B",)).hits} == {"B"}
     assert {bank.terms.name for bank in api.gateway.catalogue.chosen(["B"])} == {"B", "GOOD"}
     assert {bank.terms.name for bank in api.gateway.catalogue.chosen(["B"], raw=True)} == {"B"}
+
+
+def test_a_picture_is_also_compared_as_its_exif_says_it_is_shown(serving, make_list, tmp_path, jpeg, code):
+    shown_so = Image.open(io.BytesIO(jpeg(3)))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # shown turned clockwise, so stored the other way
+    stored = io.BytesIO()
+    shown_so.rotate(90, expand=True).save(stored, "JPEG", quality=92, exif=turned)
+    api = serving(lists=(make_list(tmp_path / "list", code(jpeg(3))),))
+    told = api.post("/m/lookup", files={"photo": ("a.jpg", stored.getvalue(), "image/jpeg")}).json()
+    [match] = told["pdq"]["KNOWN_1"]
+    assert match["entry"] == "entry-1"
+    assert match["turn"]
+    plain = io.BytesIO()
+    shown_so.rotate(90, expand=True).save(plain, "JPEG", quality=92)
+    files = {"photo": ("a.jpg", plain.getvalue(), "image/jpeg")}
+    assert api.post("/m/lookup", files=files).json()["pdq"] == {}
+    assert api.post("/m/lookup?dihedral=true", files=files).json()["pdq"]["KNOWN_1"]
 
 
 def test_every_type_has_its_key_also_without_a_match(api):

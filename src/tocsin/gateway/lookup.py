@@ -74,7 +74,8 @@ def look_up(catalogue: Catalogue, batch: Sequence[Fingerprints], question: Quest
     asked = [(one, part) for one, item in zip(found, batch, strict=True) for part in _by_kind(item)]
     parts = [part for _, part in asked]
     for bank in banks:
-        answers = bank.lists.examine(parts, question.radius, question.dihedral, question.limit)
+        # Prints of turned pictures are there only where they were asked for, or as the picture's EXIF says it is shown.
+        answers = bank.lists.examine(parts, question.radius, True, question.limit)
         name = bank.terms.name
         for (one, _), answer in zip(asked, answers, strict=True):
             one.compared.update(answer.compared)
