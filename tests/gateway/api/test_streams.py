@@ -1,7 +1,14 @@
 """Live streams over the API."""
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from sqlalchemy import select
 from starlette.testclient import TestClient
+
+from tocsin.gateway.webhooks_tables import Delivery
 
 
 @pytest.mark.parametrize(
@@ -32,10 +39,31 @@ def test_a_stream_is_watched_reviewed_and_ended(api: TestClient) -> None:
     assert api.post(f"/v1/streams/{name}/chat", json=chat).json()["accepted"] == 2
     review = {"by": "reviewer-7", "decision": "hold", "reason": "seen with my own eyes"}
     assert api.post(f"/v1/streams/{name}/review", json=review).status_code == 200
+    assert api.get(f"/v1/streams/{name}").json()["rung"] == "hold"
+    assert api.post(f"/v1/streams/{name}/review", json=review | {"decision": "no-concern"}).status_code == 200
+    assert api.get(f"/v1/streams/{name}").json()["rung"] == ""
     ended = api.delete(f"/v1/streams/{name}").json()
     assert ended["state"] == "stopped"
     assert not ended["complete"]
     assert api.post(f"/v1/streams/{name}/chat", json=chat).status_code == 409
+
+
+def test_a_stream_key_is_told_nowhere(serving: Callable[..., TestClient]) -> None:
+    api = serving(allow_private=True)
+    api.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/hook"})
+    made = api.post("/v1/streams", json={"url": "rtmp://127.0.0.1:42998/live/sk_hidden?listen", "name": "ours"})
+    assert made.json()["address"] == "rtmp://127.0.0.1:42998/live/sk…"
+    name = made.json()["id"]
+    review = {"by": "reviewer-7", "decision": "hold", "reason": "seen with my own eyes"}
+    api.post(f"/v1/streams/{name}/review", json=review)
+    told = [made.text, api.get("/v1/streams").text, api.delete(f"/v1/streams/{name}").text]
+    serving.stop(api)  # type: ignore[attr-defined]
+    gateway: Any = serving(allow_private=True).gateway
+    told += [path.read_text(errors="replace") for path in gateway.settings.audit.rglob("*") if path.is_file()]
+    with gateway.store.reading() as session:
+        told += [json.dumps(row.body) for row in session.scalars(select(Delivery))]
+        assert any(row.body["address"] == made.json()["address"] for row in session.scalars(select(Delivery)))
+    assert "hidden" not in "".join(told)
 
 
 def test_a_stream_that_is_not_there(api: TestClient) -> None:

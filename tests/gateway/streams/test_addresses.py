@@ -39,9 +39,22 @@ def test_files_are_for_the_command_only() -> None:
     assert parse("a.mp4", OPEN).scheme == "file"
 
 
-def test_what_is_shown_holds_no_secret() -> None:
-    shown = parse("https://user:secret@media.example.org/live.m3u8?token=abc", SHUT).shown
-    assert shown == "https://media.example.org:443/live.m3u8"
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://user:secret@media.example.org/live.m3u8?token=abc", "https://media.example.org:443/live.m3u8"),
+        ("rtmp://media.example.org/live/sk_secret", "rtmp://media.example.org:1935/live/sk…"),
+        ("rtmps://user:secret@media.example.org/app/inst/sk_secret/?token=abc",
+         "rtmps://media.example.org:443/app/inst/sk…"),
+        ("rtmp://127.0.0.1:9000/live/sk_secret?listen", "rtmp://127.0.0.1:9000/live/sk…"),
+        ("rtmp://media.example.org/secret", "rtmp://media.example.org:1935/se…"),
+        ("rtmp://media.example.org/live/ab", "rtmp://media.example.org:1935/live/…"),
+        ("rtmp://media.example.org", "rtmp://media.example.org:1935"),
+        ("srt://media.example.org:9000?streamid=secret&passphrase=secret", "srt://media.example.org:9000"),
+    ],
+)  # fmt: skip
+def test_what_is_shown_holds_no_secret(text: str, shown: str) -> None:
+    assert parse(text, SHUT).shown == shown
 
 
 @pytest.mark.parametrize(

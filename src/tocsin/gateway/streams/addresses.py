@@ -44,11 +44,15 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """The address without what may be secret in it: user, password and query."""
+        """The address without what may be secret in it: user, password, query, and the key that ends an RTMP path."""
         if self.parts is None or self.scheme == "file":
             return self.text
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}{f':{self.port}' if self.port else ''}{self.parts.path}"
+        path = self.parts.path
+        if self.scheme in ("rtmp", "rtmps"):
+            before, slash, key = path.rstrip("/").rpartition("/")
+            path = f"{before}{slash}{key[:2] if len(key) > 2 else ''}…" if key else path
+        return f"{self.scheme}://{host}{f':{self.port}' if self.port else ''}{path}"
 
 
 def parse(text: str, rules: Rules) -> Address:
