@@ -49,16 +49,16 @@ def test_silence_ends_it_with_a_sentence() -> None:
         asyncio.run(wait())
 
 
-def test_a_private_address_needs_to_be_allowed() -> None:
-    ways = Ways(Rules())
+def test_an_address_of_this_machine_is_listened_at_whatever_may_be_called() -> None:
+    """Nothing is connected to; the rule on private addresses is about where we connect."""
+    ways = Ways(Rules(), silence=0.05)
 
     async def wait() -> None:
-        async for _ in UdpSource(parse("udp://127.0.0.1:5000", ways.rules), ways, lambda *_: None).chunks():
+        async for _ in UdpSource(parse(f"udp://127.0.0.1:{free()}", ways.rules), ways, lambda *_: None).chunks():
             pass
 
-    with pytest.raises(SourceError, match="private") as error:
+    with pytest.raises(SourceError, match="Nothing arrived"):
         asyncio.run(wait())
-    assert error.value.final
 
 
 def test_what_is_too_much_is_dropped_and_counted() -> None:

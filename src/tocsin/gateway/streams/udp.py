@@ -6,7 +6,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 
-from tocsin.gateway.streams.addresses import Address, AddressError, check
+from tocsin.gateway.streams.addresses import Address
 from tocsin.gateway.streams.sources import Mark, Note, SourceError, Ways
 
 _BUFFER = 4 << 20
@@ -46,11 +46,6 @@ class UdpSource:
             ip = ipaddress.ip_address(host)
         except ValueError:
             raise SourceError("unsupported", "A UDP address is a number, such as 239.1.1.1.", final=True) from None
-        if not ip.is_multicast and not ip.is_unspecified:
-            try:
-                check(host, self._ways.rules)
-            except AddressError as error:
-                raise SourceError("unsupported", str(error), final=True) from None
         sock = socket.socket(socket.AF_INET6 if ip.version == 6 else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
