@@ -20,12 +20,18 @@ from tocsin.gateway.webhooks_tables import Delivery
         "http://a b.example.org/",
         "rtmp://",
         "udp://1.2.3.4",
+        "udp://media.example.org:5000",
+        "rtmp://127.0.0.1/live/key",
+        "https://10.0.0.8/live.m3u8",
+        "http://[::1]:8080/live.ts",
+        "srt://169.254.169.254:9000",
     ],
 )
 def test_addresses_that_are_not_watched_are_refused(api: TestClient, url: str) -> None:
     answer = api.post("/v1/streams", json={"url": url})
     assert answer.status_code in (400, 422)
     assert answer.json()["message"].endswith(".")
+    assert not api.get("/v1/streams").json()["streams"]
 
 
 def test_a_stream_is_watched_reviewed_and_ended(api: TestClient) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tocsin.gateway.streams.addresses import AddressError, Rules, check, parse, pinned
+from tocsin.gateway.streams.addresses import AddressError, Rules, check, parse, pinned, vet
 
 OPEN, SHUT = Rules(allow_private=True, files=True), Rules()
 
@@ -70,6 +70,31 @@ def test_private_addresses_are_refused(address: str) -> None:
 def test_private_addresses_pass_where_they_are_allowed_and_public_ones_always() -> None:
     check("10.1.2.3", OPEN)
     check("8.8.8.8", SHUT)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "10.0.0.8", "[::1]", "[fe80::1]",
+             "[::ffff:10.0.0.1]", "169.254.169.254", "localhost", "LOCALHOST.", "cam.localhost"],
+)  # fmt: skip
+def test_a_private_address_as_a_number_is_refused_before_anything_is_asked(host: str) -> None:
+    address = parse(f"https://{host}/live.m3u8", SHUT)
+    with pytest.raises(AddressError, match="private"):
+        vet(address, SHUT)
+    vet(address, OPEN)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://8.8.8.8/x", "https://media.example.org/x", "https://fade.example/x", "https://12.example/x",
+             "udp://127.0.0.1:5000", "udp://@:5000", "rtmp://127.0.0.1/live/key?listen",
+             "srt://10.0.0.1:9000?mode=listener"],
+)  # fmt: skip
+def test_public_addresses_names_and_what_is_listened_at_pass(text: str) -> None:
+    vet(parse(text, SHUT), SHUT)
+
+
+def test_a_udp_address_is_a_number() -> None:
+    with pytest.raises(AddressError, match="is a number"):
+        vet(parse("udp://media.example.org:5000", SHUT), SHUT)
 
 
 def test_a_name_is_looked_up_once_and_checked() -> None:

@@ -16,6 +16,7 @@ from tocsin.gateway.fetching import is_public
 SCHEMES = frozenset({"rtmp", "rtmps", "http", "https", "udp", "srt", "file"})
 _PORTS = {"rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
 _MOST = 4096
+_NUMERIC = re.compile(r"[0-9a-fx.]+", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -83,6 +84,35 @@ def parse(text: str, rules: Rules) -> Address:
     if not port:
         raise AddressError(f"A stream's address by {scheme} needs a port, as in {scheme}://host:9000.")
     return Address(text, scheme, host, port, parts, listen)
+
+
+def vet(address: Address, rules: Rules) -> None:
+    """Refuse at once what could only fail later: a host written as a number, or localhost, that may not be called.
+
+    Numbers are read as the resolver reads them (``127.1``, ``0x7f000001``). Raises AddressError.
+    """
+    if address.scheme == "file":
+        return
+    host = address.host.lower().rstrip(".")
+    number = _number(host)
+    if address.scheme == "udp" and host and number is None:
+        raise AddressError("A UDP address is a number, such as 239.1.1.1.")
+    if address.listen:
+        return
+    if number is None and (host == "localhost" or host.endswith(".localhost")):
+        number = "127.0.0.1"
+    if number is not None:
+        check(number, rules)
+
+
+def _number(host: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(host.split("%")[0]))
+    except ValueError:
+        try:
+            return socket.inet_ntoa(socket.inet_aton(host)) if _NUMERIC.fullmatch(host) else None
+        except OSError:
+            return None
 
 
 async def pinned(host: str, port: int, rules: Rules) -> tuple[str, int]:

@@ -22,7 +22,7 @@ from tocsin.gateway.refusals import Refused
 from tocsin.gateway.road import Road
 from tocsin.gateway.settings import Settings
 from tocsin.gateway.store import Store
-from tocsin.gateway.streams.addresses import AddressError, Rules, parse
+from tocsin.gateway.streams.addresses import AddressError, Rules, parse, vet
 from tocsin.gateway.streams.classifier import Manifest
 from tocsin.gateway.streams.lookups import Lookups
 from tocsin.gateway.streams.pool import Pool, PoolSettings
@@ -97,6 +97,10 @@ class Watches:
         """Begin to watch a stream. Raises Refused for an address that is not watched, or for too many streams."""
         if sum(1 for one in self._held.values() if one.task is not None and not one.task.done()) >= MOST_STREAMS:
             raise Refused(409, f"{MOST_STREAMS:,} streams are watched already.")
+        try:
+            vet(parse(url, self._rules), self._rules)
+        except AddressError as error:
+            raise Refused(400, str(error)) from error
         terms = terms or Terms()
         held = self._made(uuid.uuid4().hex, url, name, terms)
         await asyncio.to_thread(self._keep, held, url, terms)
