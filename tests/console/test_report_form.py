@@ -22,7 +22,7 @@ TYPED = {
     "display_names": "one\ntwo",
     "profile_urls": "",
     "emails": "a@b.example",
-    "ips": "192.0.2.7 2026-11-22T16:58:00\n2001:db8::1",
+    "ips": "192.0.2.7 2026-11-22T16:58:00 Upload\n2001:db8::1",
     "prior": "11, 12",
     "user_more": "x",
 }

@@ -126,6 +126,40 @@ def test_nothing_is_shown_when_the_look_cannot_be_written_down(desk: Any, served
     page.keyboard.up(" ")
 
 
+def test_victims_and_recipients_are_added_by_keyboard_and_outlive_a_mistake(desk: Any, served: Any) -> None:
+    page = desk("ines").open(f"/reports/new?alert={served.seeded.alerts['vpn']}")
+    page.select_option("#incident_type", label="Child Sex Trafficking")
+    page.fill("#identifier", "user-17")
+    for number, name in enumerate(("Ann", "Lou"), 1):
+        page.get_by_role("button", name="Add a victim").focus()
+        page.keyboard.press("Enter")
+        row = page.locator("#victim-rows .person")
+        expect(row).to_have_count(number)
+        expect(row.nth(number - 1).get_by_label("Your service's identifier")).to_be_focused()
+        row.nth(number - 1).get_by_label("First name").fill(name)
+    page.locator("#victim-rows .person").nth(1).get_by_label("Age").fill("ten")
+    page.get_by_role("button", name="Add a recipient").click()
+    expect(page.locator("#recipient-rows .person")).to_have_count(1)
+    page.keyboard.type("user-44")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Victim 2: give the age")
+    expect(page.get_by_role("alert")).to_be_in_viewport()
+    rows = page.locator("#victim-rows .person")
+    expect(rows.nth(0).get_by_label("First name")).to_have_value("Ann")
+    expect(page.locator("#recipient-rows").get_by_label("Your service's identifier")).to_have_value("user-44")
+    rows.nth(0).get_by_role("button", name="Remove").click()
+    expect(rows).to_have_count(2)
+    rows.nth(0).get_by_role("button", name="Remove it with what is typed?").click()
+    expect(rows).to_have_count(1)
+    rows.nth(0).get_by_label("Age").fill("10")
+    page.get_by_role("button", name="Save the draft").click()
+    page.get_by_role("button", name="Give the reason and read").click()
+    said = page.locator("[aria-label='What it says']")
+    for text in ("Lou", "10", "user-44", "user-17"):
+        expect(said).to_contain_text(text)
+    expect(said).not_to_contain_text("Ann")
+
+
 def test_a_report_is_drafted_and_approved_from_an_alert(desk: Any, served: Any) -> None:
     page = desk("marek").open(f"/alerts/{served.seeded.alerts['vpn']}")
     page.click(".act >> text=Report…")

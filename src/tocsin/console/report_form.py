@@ -1,13 +1,15 @@
 """A report's form: what a person types becomes facts, and facts become what the fields hold.
 
 The form has the fields that most reports need. What an API client said beyond them is kept when the form is saved.
+The people in it are in report_people.py.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from tocsin.console import report_people
+from tocsin.console.report_people import lines, moment
 from tocsin.hub.refusals import Refused
 from tocsin.hub.reports.drafting import File
 
@@ -21,15 +23,25 @@ PLACES: Final = MappingProxyType(
         "peer": "on a peer-to-peer network",
     }
 )
+_NO_CONTENT: Final = ("web", "peer")
+"""Places of which the schema has no content of their own: what is said of them goes into their additional text."""
 PUBLIC: Final = MappingProxyType({"": "not known", "yes": "yes", "no": "no"})
 
 
-def facts_of(form: Mapping[str, str], chosen: Sequence[str], before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts that a form says, on top of what the report said before. Raises Refused."""
+def facts_of(
+    form: Mapping[str, str],
+    chosen: Sequence[str],
+    before: Mapping[str, Any],
+    people: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Return the facts that a form says, on top of what the report said before. Raises Refused.
+
+    ``chosen`` are the annotations, ``people`` the keys of the rows of each kind of person, in order.
+    """
     facts = {name: value for name, value in before.items() if name not in ("reporter", "where", "reported")}
     facts |= {
         "incident_type": form.get("incident_type", ""),
-        "incident_at": _moment(form.get("incident_at", "")),
+        "incident_at": moment(form.get("incident_at", "")),
         "incident_about": form.get("incident_about", ""),
         "escalate": form.get("escalate", ""),
         "additional": form.get("additional", ""),
@@ -37,11 +49,15 @@ def facts_of(form: Mapping[str, str], chosen: Sequence[str], before: Mapping[str
     }
     if form.get("platform"):
         facts["platform"] = form["platform"]
-    where = _where(form)
-    facts["where"] = ([where] if where else []) + [*before.get("where", ())][1:]
+    first, *others = before.get("where") or [{}]
+    where = _where(form, first)
+    facts["where"] = ([where] if where else []) + others
     users = before.get("reported") or [{}]
-    user = _user(form, dict(users[0]))
+    user = report_people.account_of(form, "", "user", users[0])
     facts["reported"] = [user] if user else []
+    for kind, keys in people.items():
+        name = report_people.KINDS[kind]
+        facts[name] = report_people.accounts_of(form, kind, keys, before.get(name, ()))
     return facts
 
 
@@ -85,49 +101,26 @@ def fields_of(facts: Mapping[str, Any]) -> dict[str, Any]:
         "additional": facts.get("additional", ""),
         "place": kind if kind in PLACES else "",
         "place_name": _place_name(kind, place),
-        "place_content": place.get("content") or place.get("additional", ""),
-        "identifier": user.get("identifier", ""),
-        "service": user.get("service", ""),
-        "screen_name": user.get("screen_name", ""),
-        "display_names": "\n".join(user.get("display_names", ())),
-        "profile_urls": "\n".join(user.get("profile_urls", ())),
-        "emails": "\n".join(each["address"] for each in user.get("person", {}).get("emails", ())),
-        "ips": "\n".join(_ip_line(each) for each in user.get("ip_events", ())),
-        "prior": ", ".join(str(each) for each in user.get("prior_reports", ())),
-        "user_more": user.get("additional", ""),
-    }
+        "place_content": place.get("additional" if kind in _NO_CONTENT else "content", ""),
+    } | report_people.fields_of(user)
 
 
-def _user(form: Mapping[str, str], before: dict[str, Any]) -> dict[str, Any]:
-    said = before | {
-        "identifier": form.get("identifier", ""),
-        "service": form.get("service", ""),
-        "screen_name": form.get("screen_name", ""),
-        "display_names": _lines(form.get("display_names", "")),
-        "profile_urls": _lines(form.get("profile_urls", "")),
-        "ip_events": [_ip(line) for line in _lines(form.get("ips", ""))],
-        "prior_reports": _numbers(form.get("prior", "")),
-        "additional": form.get("user_more", ""),
-    }
-    emails = [{"address": line} for line in _lines(form.get("emails", ""))]
-    person = dict(before.get("person") or {})
-    if emails or person:
-        said["person"] = person | {"emails": emails}
-    return {name: value for name, value in said.items() if value not in ("", [], None)}
-
-
-def _where(form: Mapping[str, str]) -> dict[str, Any]:
+def _where(form: Mapping[str, str], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the place that a form says; one that the form cannot show stays while no other is chosen."""
     kind, name, content = form.get("place", ""), form.get("place_name", ""), form.get("place_content", "")
     if kind not in PLACES or not kind:
-        return {}
-    said: dict[str, dict[str, Any]] = {
-        "web": {"urls": _lines(name), "additional": content},
-        "chat": {"client": name, "content": content},
-        "game": {"name": name, "content": content},
-        "mail": {"addresses": [{"address": line} for line in _lines(name)], "content": content},
-        "peer": {"client": name, "additional": content},
+        return dict(before) if before and not set(before) & set(PLACES) else {}
+    known = dict(before.get(kind) or {})
+    mails = {each["address"]: each for each in known.get("addresses", ())}
+    named: dict[str, dict[str, Any]] = {
+        "web": {"urls": lines(name)},
+        "chat": {"client": name.strip()},
+        "game": {"name": name.strip()},
+        "mail": {"addresses": [mails.get(line, {"address": line}) for line in lines(name)]},
+        "peer": {"client": name.strip()},
     }
-    return {kind: {key: value for key, value in said[kind].items() if value}}
+    said = known | named[kind] | {"additional" if kind in _NO_CONTENT else "content": content.strip()}
+    return {kind: {key: value for key, value in said.items() if value not in ("", [])}}
 
 
 def _place_name(kind: str, place: Mapping[str, Any]) -> str:
@@ -146,33 +139,3 @@ def _items(text: str) -> list[int | None]:
     if not all(word.isascii() and word.isdigit() and len(word) < 5 for word in words):
         raise Refused(422, "items", "Name the items as numbers with commas, “words”, or “all”.")
     return [int(word) for word in dict.fromkeys(words)]
-
-
-def _ip(line: str) -> dict[str, Any]:
-    """Read an address of the internet, and the moment of its use if one follows."""
-    address, _, rest = line.partition(" ")
-    return {"address": address, "event": "Upload"} | ({"at": _moment(rest.strip())} if rest.strip() else {})
-
-
-def _ip_line(event: Mapping[str, Any]) -> str:
-    return f"{event['address']} {event['at']}" if event.get("at") else str(event["address"])
-
-
-def _moment(text: str) -> str:
-    """Return a moment as facts carry it; a form's own has no zone and is in UTC. Raises Refused."""
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise Refused(422, "time", "Give the time as year, month, day and time, in UTC.") from None
-    return (at.replace(tzinfo=UTC) if at.tzinfo is None else at).astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()][:50]
-
-
-def _numbers(text: str) -> list[int]:
-    parts = [part for part in text.replace(",", " ").split() if part]
-    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
-        raise Refused(422, "prior", "Earlier reports are named by their numbers, with commas.")
-    return [int(part) for part in parts]

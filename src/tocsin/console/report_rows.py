@@ -144,7 +144,12 @@ def _flat(label: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, (list, tuple)):
         if all(not isinstance(each, (Mapping, list, tuple)) for each in value):
             return [(label, ", ".join(str(each) for each in value))]
-        return [line for each in value for line in _flat(label, each)]
+        several = len(value) > 1
+        return [
+            line
+            for number, each in enumerate(value, 1)
+            for line in _flat(f"{label} {number}" if several else label, each)
+        ]
     if isinstance(value, bool):
         return [(label, "yes" if value else "no")]
     return [(label, str(value))]

@@ -17,9 +17,10 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from tocsin.evidence.sealing import SealingError, digest, open_sealed
 from tocsin.exchange.cybertip import answers
 from tocsin.exchange.cybertip.answers import Answer, Outcome
+from tocsin.exchange.cybertip.codes import ReportError
 from tocsin.exchange.cybertip.facts import Report
 from tocsin.exchange.cybertip.schema import SchemaError
-from tocsin.exchange.cybertip.writing import ReportError, file_details_xml, report_xml
+from tocsin.exchange.cybertip.writing import file_details_xml, report_xml
 from tocsin.model import utc_text
 from tocsin.reporting.desk import Desk, DeskError, SupersededError
 from tocsin.reporting.exhibits import Exhibit, exhibits_of

@@ -122,3 +122,69 @@ def test_what_is_typed_stays_text(ready) -> None:
     assert "<b>u</b>" not in page
     assert "&lt;b&gt;u&lt;/b&gt;" in page
     assert "<script>x" not in page
+
+
+PEOPLE = {
+    "victim": ["a", "b"],
+    "victim-a-first_name": "Ann",
+    "victim-a-school": "Harbour School",
+    "victim-b-age": "9",
+    "recipient": ["c"],
+    "recipient-c-identifier": "user-44",
+}
+
+
+def test_several_victims_and_recipients_are_said_shown_and_changed(ready, words_of) -> None:
+    path = draft(ready, **PEOPLE)
+    ready.post("ines", f"{path}/consult", {"reason": "Review of this report"})
+    page = words_of(ready.get("ines", path))
+    for said in ("Harbour School", "Victim 1", "Victim 2", "user-44"):
+        assert said in page
+    form = ready.get("ines", f"{path}/edit").text
+    assert 'value="Harbour School"' in form
+    assert form.count('name="victim" value=') == 2
+    kept = {"victim": ["0"], "victim-0-was": "0", "victim-0-first_name": "Ann", "victim-0-age": "12"}
+    assert ready.post("ines", f"{path}/edit", FORM | kept).status_code == 303
+    page = words_of(ready.get("ines", path))
+    assert "user-44" not in page
+    assert "Victim 2" not in page
+    assert "12" in page
+
+
+def test_people_typed_in_a_form_with_a_mistake_come_back(ready, words_of) -> None:
+    alert = ready.seeded.alerts["vpn"]
+    given = {"alert": alert, **FORM, **PEOPLE, "victim-b-age": "nine", "first_name": "Lou", "vehicle": "a van"}
+    answer = ready.post("ines", "/reports/new", given)
+    assert answer.status_code == 422
+    assert "Victim 2: give the age" in words_of(answer)
+    for typed in ("Ann", "Harbour School", "nine", "user-44", "Lou", "a van", "user-17"):
+        assert f'value="{typed}"' in answer.text
+    answer = ready.post("ines", "/reports/new", {"alert": alert, **FORM, **PEOPLE, "country": "Narnia"})
+    assert "two capital letters" in words_of(answer)
+    assert 'value="Ann"' in answer.text
+
+
+def test_rows_come_and_go_without_scripts_too(ready) -> None:
+    alert = ready.seeded.alerts["vpn"]
+    more = ready.post("ines", "/reports/new", {"alert": alert, **FORM, **PEOPLE, "add": "victim"})
+    assert more.status_code == 200
+    assert more.text.count('name="victim" value=') == 3
+    less = ready.post("ines", "/reports/new", {"alert": alert, **FORM, **PEOPLE, "remove": "victim-a"})
+    assert less.text.count('name="victim" value=') == 1
+    assert "Harbour School" not in less.text
+    assert 'value="user-44"' in less.text
+    path = draft(ready)
+    ready.post("ines", f"{path}/consult", {"reason": "Review of this report"})
+    more = ready.post("ines", f"{path}/edit", {**FORM, "identifier": "typed since", "add": "recipient"})
+    assert more.text.count('name="recipient" value=') == 1
+    assert 'value="typed since"' in more.text
+
+
+def test_an_empty_row_is_fetched_for_one_more(ready) -> None:
+    one, other = (ready.get("ines", "/reports/new/person?add=victim").text for _ in range(2))
+    assert one != other
+    assert "School" in one
+    assert "autofocus" in one
+    assert "School" not in ready.get("ines", "/reports/new/person?add=recipient").text
+    assert ready.get("ines", "/reports/new/person?add=stranger").status_code == 422
+    assert ready.get("ada", "/reports/new/person?add=victim").status_code == 403

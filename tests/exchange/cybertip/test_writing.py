@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from tocsin.exchange.cybertip import facts, words
-from tocsin.exchange.cybertip.writing import ReportError, file_details_xml, report_xml
+from tocsin.exchange.cybertip.codes import ReportError
+from tocsin.exchange.cybertip.writing import file_details_xml, report_xml
 
 GOLDEN = (
     b"<?xml version='1.0' encoding='UTF-8'?>\n"

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tocsin.console import pages, report_form, report_rows
+from tocsin.console import pages, report_form, report_people, report_rows
 from tocsin.console.frame import names
 from tocsin.console.visit import UNIT, Visit, visit
 from tocsin.exchange.cybertip import words as exact
@@ -72,18 +72,30 @@ def new(at: At, alert: str, supplements: str = "") -> Response:
         drafting.refuse_unconfirmed(session, found)
         facts = {"incident_at": found.first_at.isoformat(), "platform": settings.reporting(session).platform}
         fields = report_form.fields_of(facts) | {"supplements": supplements}
-        return _form(session, at, found, fields, [])
+        return _form(session, at, found, fields, _rows_of(facts), [])
+
+
+@router.get("/reports/new/person")
+def person(at: At, add: str) -> Response:
+    """Return an empty row of the form, for one more victim or recipient."""
+    if add not in report_people.KINDS:
+        raise Refused(422, "kind", "A row is for a victim or a recipient.")
+    return pages.page(
+        at.request, "_report_person.html", at.who, kind=add, row=report_people.new_row(), people=report_people, new=True
+    )
 
 
 @router.post("/reports/new")
 async def draft(at: At) -> Response:
     """Draft a report."""
     form = await at.request.form()
-    values = {name: str(value) for name, value in form.items()}
+    values = _values(form)
     supplements = values.get("supplements") or None
     with at.hub.store.reading() as session:
         alert = visibility.alert(session, at.who, values.get("alert", ""))
         digests = _digests(session, alert)
+    if _asks_for_rows(values):
+        return _form_again(at, alert.id, values, form)
     try:
         given, files = _read(form, values, digests, {})
         with at.hub.store.session() as session:
@@ -109,18 +121,20 @@ def edit(at: At, report_id: str) -> Response:
             return pages.go(f"/reports/{report_id}")
         alert = visibility.alert(session, at.who, report.alert_id or "")
         facts = drafting.as_json(drafting.facts_of(at.hub, report))
-        return _form(session, at, alert, report_form.fields_of(facts), report.files, report)
+        return _form(session, at, alert, report_form.fields_of(facts), _rows_of(facts), report.files, report)
 
 
 @router.post("/reports/{report_id}/edit")
 async def save(at: At, report_id: str) -> Response:
     """Save a draft."""
     form = await at.request.form()
-    values = {name: str(value) for name, value in form.items()}
+    values = _values(form)
     with at.hub.store.reading() as session:
         report = visibility.report(session, at.who, report_id)
         alert = visibility.alert(session, at.who, report.alert_id or "")
         digests, before = _digests(session, alert), drafting.as_json(drafting.facts_of(at.hub, report))
+    if _asks_for_rows(values):
+        return _form_again(at, alert.id, values, form, report=report)
     try:
         given, files = _read(form, values, digests, before)
         with at.hub.store.session() as session:
@@ -235,21 +249,48 @@ def _page(at: Visit, report_id: str, status: int = 200, said: str = "", error: s
 def _read(form: Any, values: dict[str, str], digests: list[str], before: dict[str, Any]) -> tuple[Any, Any]:
     annotations = {digest: [str(each) for each in form.getlist(f"notes-{n}")] for n, digest in enumerate(digests)}
     try:
-        facts = report_form.facts_of(values, [str(each) for each in form.getlist("annotations")], before)
+        chosen = [str(each) for each in form.getlist("annotations")]
+        facts = report_form.facts_of(values, chosen, before, _keys(form))
         return facts, report_form.files_of(values, digests, annotations)
     except ValidationError:
         raise Refused(422, "files", "Choose annotations and classification from those that are offered.") from None
 
 
+def _values(form: Any) -> dict[str, str]:
+    return {name: str(value).replace("\r\n", "\n") for name, value in form.items()}
+
+
+def _keys(form: Any) -> dict[str, list[str]]:
+    return {kind: [str(each) for each in form.getlist(kind)] for kind in report_people.KINDS}
+
+
+def _rows_of(facts: dict[str, Any]) -> dict[str, Any]:
+    return {kind: report_people.rows_of(facts.get(name, ())) for kind, name in report_people.KINDS.items()}
+
+
+def _asks_for_rows(values: dict[str, str]) -> bool:
+    """Tell whether a form was sent to get a row more or less, as a browser without scripts does."""
+    return bool(values.get("add") or values.get("remove"))
+
+
 def _form_again(
-    at: Visit, alert_id: str, values: dict[str, str], form: Any, refused: Refused, report: Report | None = None
-) -> Response:
-    if refused.status not in (409, 422):
+    at: Visit, alert_id: str, values: dict[str, str], form: Any, refused: Refused | None = None,
+    report: Report | None = None,
+) -> Response:  # fmt: skip
+    """Show the form as it was typed, with what is wrong, or with the rows that were asked for."""
+    if refused is not None and refused.status not in (409, 422):
         raise refused
     fields = report_form.fields_of({}) | values | {"annotations": [str(each) for each in form.getlist("annotations")]}
+    gone = values.get("remove", "")
+    rows = {
+        kind: [row for row in report_people.rows_typed(values, kind, keys) if f"{kind}-{row['key']}" != gone]
+        for kind, keys in _keys(form).items()
+    }
+    if (more := values.get("add", "")) in rows and len(rows[more]) < report_people.MOST:
+        rows[more].append(report_people.new_row())
     with at.hub.store.reading() as session:
         alert = visibility.alert(session, at.who, alert_id)
-        return _form(session, at, alert, fields, None, report, refused, form)
+        return _form(session, at, alert, fields, rows, None, report, refused, form)
 
 
 def _form(
@@ -257,6 +298,7 @@ def _form(
     at: Visit,
     alert: Alert,
     fields: dict[str, Any],
+    persons: dict[str, Any],
     files: list[Any] | None,
     report: Report | None = None,
     refused: Refused | None = None,
@@ -269,6 +311,8 @@ def _form(
         alert=alert,
         report=report,
         fields={"supplements": ""} | fields,
+        persons=persons,
+        people=report_people,
         rows=_file_fields(session, alert, files, form),
         industry=settings.reporting(session).industry,
         exact=exact,

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from lxml import etree
 
+from tocsin.exchange.cybertip.codes import ReportError, country, us_state
 from tocsin.exchange.cybertip.facts import (
     Account,
     Address,
@@ -35,10 +36,6 @@ from tocsin.exchange.cybertip.words import ESCALATION_LONGEST, FILE_ANNOTATIONS,
 
 _UNFIT: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CALLING_CODE: Final = re.compile(r"\+[0-9]{1,3}", re.ASCII)
-
-
-class ReportError(ValueError):
-    """Facts that cannot become a report; the message is a sentence for the person who drafts it."""
 
 
 def report_xml(report: Report) -> bytes:
@@ -177,7 +174,7 @@ def _law_enforcement(root: Any, law: LawEnforcement) -> None:
         _contact(node, "officerContact", law.officer)
     _add(node, "reportedToLe", law.reported)
     _add(node, "servedLegalProcessDomestic", law.served_domestic)
-    _add(node, "servedLegalProcessInternational", law.served_international, fleaCountry=law.served_country)
+    _add(node, "servedLegalProcessInternational", law.served_international, fleaCountry=country(law.served_country))
 
 
 def _reporter(root: Any, reporter: Reporter) -> None:
@@ -303,9 +300,9 @@ def _addresses(parent: Any, addresses: Iterable[Address], name: str = "address")
         _add(node, "address", address.street)
         _add(node, "city", address.city)
         _add(node, "zipCode", address.zip_code)
-        _add(node, "state", address.state)
+        _add(node, "state", us_state(address.state))
         _add(node, "nonUsaState", address.other_state)
-        _add(node, "country", address.country)
+        _add(node, "country", country(address.country))
 
 
 def _ip(parent: Any, event: IpEvent) -> None:
@@ -344,7 +341,7 @@ def _location(parent: Any, location: Location) -> None:
     )
     _add(node, "city", location.city)
     _add(node, "region", location.region)
-    _add(node, "countryCode", location.country)
+    _add(node, "countryCode", country(location.country))
 
 
 def _flags(parent: Any, name: str, chosen: Iterable[str], known: tuple[str, ...]) -> None:

@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tocsin.exchange.cybertip import facts as cybertip
+from tocsin.exchange.cybertip.codes import ReportError
 from tocsin.exchange.cybertip.words import Classification, FileAnnotation
-from tocsin.exchange.cybertip.writing import ReportError, report_xml
+from tocsin.exchange.cybertip.writing import report_xml
 from tocsin.hub import confirming, consultation
 from tocsin.hub.hub import Hub
 from tocsin.hub.refusals import Refused

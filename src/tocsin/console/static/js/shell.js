@@ -10,6 +10,20 @@ function currentPage() {
   document.getElementById("menu")?.setAttribute("aria-expanded", "false");
 }
 
+// A row in which something is typed goes at the second press only: nothing typed is lost by a slip.
+function dropRow(button) {
+  const row = button.closest("[data-row]");
+  const typed = [...row.querySelectorAll("input:not([type=hidden]), textarea, select")].some((field) => field.value.trim());
+  if (typed && !button.dataset.sure) {
+    button.dataset.sure = "yes";
+    button.textContent = "Remove it with what is typed?";
+    return;
+  }
+  const add = row.closest("section").querySelector("[name=add]");
+  row.remove();
+  add?.focus();
+}
+
 let ready = false;
 function once() {
   if (ready) return;
@@ -34,6 +48,9 @@ function once() {
       link.download = target.dataset.name;
       link.click();
       URL.revokeObjectURL(link.href);
+    } else if (deed === "drop-row") {
+      event.preventDefault();
+      dropRow(target);
     } else if (deed === "print") {
       window.print();
     }
