@@ -100,3 +100,21 @@ def test_signs_in_the_chat_lift_a_single_frame() -> None:
 def test_text_from_elsewhere_is_another_detectors() -> None:
     chat = making.said("s1", (Speaker.OTHER, "im 13"), (Speaker.SUBJECT, "are your parents home? keep it secret"))
     assert seen_by(LiveStream(), *chat) == []
+
+
+def test_after_a_person_saw_no_concern_only_what_is_new_is_told() -> None:
+    detector, other = LiveStream(), replace(LISTED, entry="42")
+    assert len(seen_by(detector, *(shown(n, LISTED) for n in range(1, 6)))) == 3
+    detector.calm("s1", shown(5).at)
+    assert seen_by(detector, *(shown(n, LISTED) for n in range(6, 40))) == []
+    found = seen_by(detector, *(shown(n, LISTED, other) for n in range(40, 45)))
+    assert [(rung_of(one), one.matches[0].entry) for one in found] == [(NOTE, "42"), (RING, "42"), (HOLD, "42")]
+    again = seen_by(detector, *(shown(n, LISTED) for n in range(300, 330)))
+    assert again, "what is still shown after ten minutes is told again"
+
+
+def test_calming_a_stream_that_is_not_known_or_another_changes_nothing() -> None:
+    detector = LiveStream()
+    seen_by(detector, shown(1, LISTED))
+    detector.calm("s2", shown(1).at)
+    assert [rung_of(one) for one in seen_by(detector, shown(2, LISTED))] == [RING]

@@ -109,3 +109,33 @@ def test_an_answer_ends_before_it_is_too_large_and_the_next_one_goes_on(hub, dev
     assert (len(first["verdicts"]), first["more"]) == (2, True)
     rest = heard(hub, device, clock, first["next"])
     assert (len(rest["verdicts"]), rest["more"]) == (1, False)
+
+
+def test_what_was_decided_on_a_live_stream_is_heard_by_its_name_too(hub, device, person, clock):
+    someone = person()
+    device.find(category="known-media-match", matches=[match("e1")], detector="live-stream", thread="ab" * 8)
+    decide(hub, someone, clock, "benign")
+    device.find(category="live-stream-concern", matches=[], detector="live-stream", thread="cd" * 8)
+    decide(hub, someone, clock, "detector-error")
+    device.find(category="live-stream-concern", matches=[], detector="live-stream", thread="ef" * 8)
+    decide(hub, someone, clock, "cannot-tell")
+    device.find(category="grooming", matches=[], thread="99" * 8)
+    decide(hub, someone, clock, "benign")
+    clock.forward(6)
+    told = heard(hub, device, clock)["verdicts"]
+    assert [(said["streams"], said["whole"], len(said["matches"])) for said in told] == [
+        (["ab" * 8], "false", 1),
+        (["cd" * 8], "false", 0),
+    ]
+
+
+def test_a_stream_that_another_alert_is_still_about_is_not_named(hub, device, person, clock):
+    someone = person()
+    device.find(category="known-media-match", matches=[match("e1")], detector="live-stream", thread="ab" * 8)
+    device.find(category="live-stream-concern", matches=[], detector="live-stream", thread="ab" * 8)
+    for verdict, named in (("benign", [None]), ("benign", [["ab" * 8]] * 2)):
+        with hub.store.session() as session:
+            alert = session.scalars(select(Alert).where(Alert.status != "closed").order_by(Alert.number)).first()
+            alerts.close(session, hub, alert, someone, clock.now(), verdict=verdict, note_text="Looked at.")
+        clock.forward(6)
+        assert [said.get("streams") for said in heard(hub, device, clock)["verdicts"]] == named

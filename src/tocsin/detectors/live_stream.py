@@ -63,6 +63,7 @@ class _Stream:
     rung: int = 0
     how_bad: int = 0
     told: dict[Thing, tuple[int, datetime]] = field(default_factory=dict)
+    cleared: dict[Thing, datetime] = field(default_factory=dict)
 
 
 class LiveStream:
@@ -91,6 +92,16 @@ class LiveStream:
         else:
             return
         yield from self._told(stream, things, seen)
+
+    def calm(self, thread: str, at: datetime) -> None:
+        """Take in that a person has looked at a stream and sees no concern: it stands on the ground again.
+
+        What it has shown so far is not told again for a while; what is shown or said for the first time is.
+        """
+        stream = self._streams.get(thread)
+        if stream is not None:
+            stream.cleared = dict.fromkeys(stream.things, at)
+            stream.rung, stream.how_bad, stream.chat, stream.told = 0, 0, None, {}
 
     def ready(self) -> None:
         """Load what reading a chat needs, which takes a while the first time."""
@@ -149,7 +160,11 @@ class LiveStream:
 
     def _told(self, stream: _Stream, things: list[Thing], seen: Observation) -> Iterable[Finding]:
         """Return a finding where what was just seen puts the stream on a rung it has not been told on lately."""
-        ranked = [(found, thing) for thing in things if (found := self._rung(stream, thing)) is not None]
+        ranked = [
+            (found, thing)
+            for thing in things
+            if not self._cleared(stream, thing, seen.at) and (found := self._rung(stream, thing)) is not None
+        ]
         if not ranked:
             return
         (rule, count), thing = max(ranked, key=lambda one: (one[0][0].rung, self._how_bad(stream, one[1])))
@@ -177,6 +192,11 @@ class LiveStream:
             if count >= rule.frames:
                 return rule, count
         return None
+
+    @staticmethod
+    def _cleared(stream: _Stream, thing: Thing, at: datetime) -> bool:
+        since = stream.cleared.get(thing)
+        return since is not None and at - since < AGAIN_AFTER
 
     @staticmethod
     def _how_bad(stream: _Stream, thing: Thing) -> int:

@@ -68,7 +68,7 @@ def test_a_stream_key_is_told_nowhere(serving: Callable[..., TestClient]) -> Non
     told += [path.read_text(errors="replace") for path in gateway.settings.audit.rglob("*") if path.is_file()]
     with gateway.store.reading() as session:
         told += [json.dumps(row.body) for row in session.scalars(select(Delivery))]
-        assert any(row.body["address"] == made.json()["address"] for row in session.scalars(select(Delivery)))
+        assert any(row.body["data"]["address"] == made.json()["address"] for row in session.scalars(select(Delivery)))
     assert "hidden" not in "".join(told)
 
 

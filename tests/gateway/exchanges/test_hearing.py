@@ -45,7 +45,15 @@ def heard(desk, exchange, store, clock, upstream):
     def connect(_):
         return httpx.Client(base_url="https://hub.example", transport=httpx.MockTransport(hub))
 
-    hub.hear = Hearing(desk, store, clock, config, key, connect=connect).hear
+    class Besides:
+        def __init__(self):
+            self.waits, self.told = False, []
+
+        def heard(self, decision):
+            self.told.append(decision.get("number"))
+
+    hub.besides = Besides()
+    hub.hear = Hearing(desk, store, clock, config, key, listener=hub.besides, connect=connect).hear
     return hub
 
 
@@ -141,3 +149,30 @@ def test_an_exchange_that_takes_no_verdicts_cannot_be_switched_on(desk):
         desk.exchanges.feedback("FILE", True)
     with pytest.raises(Refused, match="no exchange"):
         desk.exchanges.feedback("NOBODY", True)
+
+
+def test_whoever_else_waits_hears_each_decision_once(heard, clock, pdq):
+    heard.verdicts.append(said(clock, 1, pdq(1)))
+    heard.hear()
+    assert heard.asked == []
+    heard.besides.waits = True
+    heard.verdicts.append({"number": 2, "verdict": "false", "streams": ["a"], "whole": "false", "matches": []})
+    heard.hear()
+    heard.hear()
+    assert heard.besides.told == [1, 2]
+
+
+def test_what_a_listener_could_not_take_is_heard_again(heard, clock, pdq, monkeypatch):
+    heard.besides.waits = True
+    heard.verdicts.append(said(clock, 1, pdq(1)))
+    taken = heard.besides.heard
+
+    def fails(_):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(heard.besides, "heard", fails, raising=False)
+    with pytest.raises(OSError, match="full"):
+        heard.hear()
+    monkeypatch.setattr(heard.besides, "heard", taken, raising=False)
+    heard.hear()
+    assert heard.besides.told[-1] == 1

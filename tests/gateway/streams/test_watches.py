@@ -4,14 +4,20 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import select
 from tiny_onnx import MANIFEST, model
 
+from tocsin.detectors import making
 from tocsin.detectors.ladder import LadderError
 from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.settings import Settings
+from tocsin.gateway.webhooks_tables import Delivery
+from tocsin.model import Fingerprints, Kind, MediaSeen
 
 
 def test_streams_are_taken_up_again_after_a_restart(tmp_path: Path) -> None:
@@ -78,3 +84,78 @@ def test_a_ladder_that_cannot_be_used_ends_the_start_with_a_sentence(tmp_path: P
     (tmp_path / "ladder.yaml").write_text("rungs: []")
     with pytest.raises(LadderError, match=r"\.$"):
         Gateway.open(Settings(data=tmp_path / "gateway", ladder=tmp_path / "ladder.yaml"))
+
+
+def events(gateway: Gateway) -> list[tuple[str, dict]]:
+    """The webhook events that are on their way, by their names."""
+    with gateway.store.reading() as session:
+        rows = session.scalars(select(Delivery).order_by(Delivery.event)).all()
+    return [(row.event, row.body["data"]) for row in rows]
+
+
+def test_no_concern_withdraws_what_was_asked_for(tmp_path: Path, film: Callable, listed: Path, serve: Callable) -> None:
+    """A reviewer of the service's own says so; the same picture then rings nobody, and the platform is told."""
+
+    async def go() -> tuple[list[tuple[str, dict]], str, str]:
+        gateway = Gateway.open(Settings(data=tmp_path / "gateway", allow_private=True, lists=(listed,)))
+        gateway.webhooks.add("http://127.0.0.1:9/", [], "s" * 16)
+        held = await gateway.watches.begin(serve({"/s": film((2, 2))}) + "/s", "ours")
+        assert held.task is not None
+        await held.task
+        asked = held.told()["rung"]
+        gateway.watches.release(held.id, "reviewer-7", "A drawing, and none of the listed.")
+        await asyncio.gather(*gateway.watches._sending)
+        seen = replace(making.observation(None), thread=held.id, at=gateway.clock.now())
+        body = MediaSeen(
+            prints=Fingerprints(media="picture"), matches=(held.events[-1].finding.matches), place="stream"
+        )
+        for _ in range(4):
+            again = list(gateway.watches._detector.examine(replace(seen, kind=Kind.FRAME, body=body)))
+            assert not again, "what a person has looked at is not told again at once"
+        told = events(gateway), asked, held.told()["rung"]
+        await gateway.watches.close()
+        gateway.close()
+        return told
+
+    told, asked, after = asyncio.run(go())
+    assert (asked, after) == ("hold", "")
+    assert [event for event, _ in told] == [f"stream.{one}" for one in ("ended", "hold", "note", "release", "ring")]
+    released = told[3][1]
+    assert (released["by"], released["name"]) == ("reviewer-7", "ours")
+    assert "withdrawn" in released["request"]
+
+
+def test_a_decision_at_the_hub_withdraws_it_too_once_and_for_streams_that_are_over(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path)
+    enrolment: Any = SimpleNamespace(recorder=SimpleNamespace(opaque=lambda name: f"opaque {name}"))
+
+    async def first() -> str:
+        gateway = Gateway.open(settings)
+        ended = await gateway.watches.begin("udp://0.0.0.0:42996", "ended")
+        await gateway.watches.end(ended.id)
+        await asyncio.gather(*gateway.watches._sending)
+        await gateway.watches.close()
+        gateway.close()
+        return ended.id
+
+    async def second(name: str) -> list[tuple[str, dict]]:
+        gateway = Gateway.open(settings)
+        gateway.webhooks.add("http://127.0.0.1:9/", [], "s" * 16)
+        assert gateway.watches.waits
+        gateway.road.enrolment = enrolment
+        await gateway.watches.resume()
+        said = {"number": 4, "alert": 7, "verdict": "false", "whole": "false", "streams": [f"opaque {name}", "other"]}
+        for odd in ({}, {"streams": 5, "whole": "false"}, said | {"whole": "true"}, said | {"streams": ["other", 5]}):
+            await asyncio.to_thread(gateway.watches.heard, odd)
+        for _ in range(2):
+            await asyncio.to_thread(gateway.watches.heard, said)
+        told = events(gateway)
+        gateway.road.enrolment = None
+        await gateway.watches.close()
+        gateway.close()
+        return told
+
+    name = asyncio.run(first())
+    [(event, told)] = asyncio.run(second(name))
+    assert event == "stream.release"
+    assert (told["stream"], told["name"], told["by"]) == (name, "ended", "alert A-7")

@@ -101,9 +101,11 @@ async def chat(stream: str, body: ChatIn, caller: Allowed, gateway: Of) -> dict[
 
 @router.post("/v1/streams/{stream}/review", responses=_ERRORS)
 async def review(stream: str, body: ReviewIn, caller: Allowed, gateway: Of) -> dict[str, Any]:
-    """Take in what a reviewer decided; to hold is asked of the platform by webhook, and never done from here."""
+    """Take in what a reviewer decided; what it means for a hold is asked of the platform by webhook, never done."""
     held = gateway.watches.one(stream)
     gateway.audit.write(caller, "stream", stream, decision=body.decision, by=body.by, reason=body.reason)
     if body.decision == "hold":
         gateway.watches.ask_to_hold(stream, body.by, body.reason)
+    else:
+        gateway.watches.release(stream, body.by, body.reason)
     return {"stream": held.id, "decision": body.decision}

@@ -13,7 +13,15 @@ router = APIRouter(tags=["webhooks"])
 
 Allowed = Annotated[Caller, Depends(allow("webhooks"))]
 Of = Annotated[Gateway, Depends(of_request)]
-Event = Literal["stream.note", "stream.ring", "stream.hold", "stream.ended", "stream.failed", "report.changed"]
+Event = Literal[
+    "stream.note",
+    "stream.ring",
+    "stream.hold",
+    "stream.release",
+    "stream.ended",
+    "stream.failed",
+    "report.changed",
+]
 _ERRORS: dict[int | str, dict[str, Any]] = {400: {}, 401: {}, 403: {}, 404: {}, 409: {}, 422: {}, 429: {}}
 
 

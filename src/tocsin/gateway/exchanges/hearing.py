@@ -1,4 +1,4 @@
-"""What people decided at the hub on matches with exchanges' lists, heard and queued for the exchanges that are told.
+"""What people decided at the hub, heard: on matches with exchanges' lists, for the exchanges that are told; on streams.
 
 A verdict goes on only where it speaks of one content: one on an alert of several says little of each. *True* is told
 of every entry that matched; *false* only where the very entry was met (a digest, or no bit apart), since a picture that
@@ -9,7 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
 
@@ -32,6 +32,19 @@ _EXACT = ("md5", "sha1", "sha256", "pdq", "photodna")
 _log = logging.getLogger(__name__)
 
 
+class Listener(Protocol):
+    """Somebody else who is told every decision, from a thread; must bear hearing one twice."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything that a decision could be about."""
+        ...
+
+    def heard(self, decision: Mapping[str, Any]) -> None:
+        """Take in one decision, as the hub told it."""
+        ...
+
+
 class Hearing:
     """Asks the hub, as the device the gateway is enrolled as."""
 
@@ -43,14 +56,16 @@ class Hearing:
         config: Config,
         key: DeviceKey,
         *,
+        listener: Listener | None = None,
         connect: Callable[[Config], httpx.Client] = wire.connect,
     ) -> None:
         self._desk, self._store, self._clock = desk, store, clock
         self._config, self._key, self._connect = config, key, connect
+        self._listener = listener
 
     def hear(self) -> None:
-        """Take up the decisions that are new. Asks nothing while no exchange is to be told."""
-        if not self._desk.exchanges.told():
+        """Take up the decisions that are new. Asks nothing while nobody is to be told."""
+        if not self._desk.exchanges.told() and not (self._listener is not None and self._listener.waits):
             return
         with self._connect(self._config) as client:
             for _ in range(MOST_PAGES):
@@ -78,6 +93,8 @@ class Hearing:
         for one in verdicts:
             if isinstance(one, Mapping):
                 self._queue(one, told)
+                if self._listener is not None:
+                    self._listener.heard(one)
         with self._store.session() as session:
             row = session.get(HubCursor, self._config.device)
             if row is None:

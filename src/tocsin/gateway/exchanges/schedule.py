@@ -151,7 +151,9 @@ async def exchanging(gateway: "Gateway") -> AsyncIterator[None]:
         return
     enrolment = gateway.road.enrolment
     if enrolment is not None:
-        desk.schedule.listen(Hearing(desk, gateway.store, gateway.clock, enrolment.config, enrolment.key).hear)
+        config, key = enrolment.config, enrolment.key
+        hearing = Hearing(desk, gateway.store, gateway.clock, config, key, listener=gateway.watches)
+        desk.schedule.listen(hearing.hear)
     desk.schedule.start()
     try:
         yield

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from tocsin.detectors.ladder import NAMES, Ladder
+from tocsin.detectors.ladder import HOLD, NAMES, Ladder
 from tocsin.detectors.live_stream import LiveStream
 from tocsin.evidence.sealing import Attachment
 from tocsin.gateway.catalogue import Catalogue
@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 MOST_STREAMS: Final = 2000
 _MOST_OVER: Final = 500
 _MOST_EVENTS: Final = 200
+_MOST_FOUND: Final = 5000
 
 
 @dataclass(slots=True)
@@ -53,11 +54,11 @@ class Held:
     task: "asyncio.Task[None] | None" = None
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=_MOST_EVENTS))
     found: int = 0
+    rung: int = 0
 
     def told(self, events: bool = False) -> dict[str, Any]:
         """Return the stream as JSON, with its findings where asked for."""
-        rung = max((event.rung for event in self.events), default=0)
-        told = {"id": self.id, "name": self.name, "rung": NAMES.get(rung, ""), "findings": self.found}
+        told = {"id": self.id, "name": self.name, "rung": NAMES.get(self.rung, ""), "findings": self.found}
         told |= self.watch.told()
         if events:
             told["events"] = [event_json(event) for event in self.events]
@@ -80,6 +81,7 @@ class Watches:
         self._lookups = Lookups(self._ask)
         self._detector = LiveStream(Ladder.read(settings.ladder))
         self._sending: set[asyncio.Future[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
 
     def every(self) -> list[Held]:
@@ -125,13 +127,59 @@ class Watches:
     def ask_to_hold(self, name: str, by: str, reason: str) -> Held:
         """Ask the platform to hold a stream because a reviewer says so. Raises Refused (404)."""
         held = self.one(name)
-        told = {"stream": name, "name": held.name, "address": held.watch.address.shown, "rung": "hold"}
-        told |= {"by": by, "reason": reason, "request": _REQUESTS["hold"]}
-        self._send("stream.hold", told, f"{name}|{by}|{utc_text(self._clock.now())}")
+        held.rung = HOLD
+        self._decided(held, "hold", by, reason)
         return held
+
+    def release(self, name: str, by: str, reason: str) -> Held:
+        """Withdraw what was asked for on a stream: a reviewer sees no concern. Raises Refused (404).
+
+        The stream stands on the ground of its ladder again; what it shows for the first time may raise it anew.
+        """
+        held = self.one(name)
+        self._calm(held.id)
+        self._decided(held, "release", by, reason)
+        return held
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are streams that people at the hub may decide on."""
+        with self._store.reading() as session:
+            return session.scalar(select(StreamWatch.id).limit(1)) is not None
+
+    def heard(self, decision: Mapping[str, Any]) -> None:
+        """Take in what people decided at the hub, from any thread: no concern about a stream withdraws what was asked.
+
+        Streams that are long over are found too: a platform may still hold one.
+        """
+        names, enrolment, loop = decision.get("streams"), self._road.enrolment, self._loop
+        if decision.get("whole") != "false" or not isinstance(names, list) or enrolment is None or loop is None:
+            return
+        by, key = f"alert A-{decision.get('alert')}", f"|{decision.get('number')}"
+        wanted = {str(name) for name in names[:_MOST_EVENTS]}
+        with self._store.reading() as session:
+            latest = select(StreamWatch).order_by(StreamWatch.began_at.desc()).limit(_MOST_FOUND)
+            rows = [row for row in session.scalars(latest) if enrolment.recorder.opaque(row.id) in wanted]
+        for row in rows:
+            shown = parse(row.url, self._rules).shown
+            told = _decision(row.id, row.name, shown, "release", by, "Closed at the hub without concern.")
+            self._webhooks.send("stream.release", told, f"{row.id}|{by}{key}")
+            with contextlib.suppress(RuntimeError):  # the loop has just ended, and with it the watching
+                loop.call_soon_threadsafe(self._calm, row.id)
+
+    def _calm(self, name: str) -> None:
+        held = self._held.get(name)
+        if held is not None:
+            held.rung = 0
+        self._detector.calm(name, self._clock.now())
+
+    def _decided(self, held: Held, what: str, by: str, reason: str) -> None:
+        told = _decision(held.id, held.name, held.watch.address.shown, what, by, reason)
+        self._send(f"stream.{what}", told, f"{held.id}|{what}|{by}|{utc_text(self._clock.now())}")
 
     async def resume(self) -> None:
         """Take up the streams that were watched when the gateway last ended."""
+        self._loop = asyncio.get_running_loop()
         for row in await asyncio.to_thread(self._unended):
             try:
                 self._run(self._made(row.id, row.url, row.name, Terms(**row.terms)))
@@ -190,6 +238,7 @@ class Watches:
     def _told(self, held: Held, event: Event) -> None:
         held.events.append(event)
         held.found += 1
+        held.rung = max(held.rung, event.rung)
         rung = NAMES.get(event.rung, "note")
         told = event_json(event) | {"name": held.name, "request": _REQUESTS[rung]}
         self._send(f"stream.{rung}", told, event.finding.id)
@@ -227,7 +276,14 @@ _REQUESTS: Final = {
     "note": "Nothing is asked of you; this is written down.",
     "ring": "Let a person look at the stream.",
     "hold": "Hold the stream until a person has looked at it.",
+    "release": "A person has looked and sees no concern: what was asked for on this stream is withdrawn.",
 }
+
+
+def _decision(stream: str, own: str, shown: str, what: str, by: str, reason: str) -> dict[str, Any]:
+    """Return what a reviewer decided on a stream, as the platform is told it."""
+    told = {"stream": stream, "name": own, "address": shown, "rung": "hold" if what == "hold" else ""}
+    return told | {"by": by, "reason": reason, "request": _REQUESTS[what]}
 
 
 @dataclass(frozen=True, slots=True)
