@@ -49,6 +49,27 @@ def test_a_picture_with_too_little_in_it_is_not_put_into_a_bank(bank, flat):
     assert "too little" in answer.json()["message"]
 
 
+def test_the_hash_of_half_a_picture_is_not_put_into_a_bank(bank, jpeg):
+    half = jpeg()[: int(len(jpeg()) * 0.9)]
+    assert bank.post("/m/lookup", files={"photo": half}).json()["not_comparable"]["pdq"]["partly"]
+    answer = bank.post("/c/bank/BANK_A/content", files={"photo": half})
+    assert answer.status_code == 400
+    assert "ends early" in answer.json()["message"]
+    assert bank.get("/c/bank/BANK_A/contents").json()["contents"] == []
+
+
+def test_of_a_picture_that_ends_early_the_digest_is_put_into_a_bank_and_the_rest_is_said(bank, jpeg):
+    bank.post("/c/bank/BANK_A/signal", json={"md5": "0f" * 16})  # from now on md5 is made of uploads too
+    half = jpeg()[: int(len(jpeg()) * 0.9)]
+    told = bank.post("/c/bank/BANK_A/content", files={"photo": half}).json()
+    assert list(told["signals"]) == ["md5"]
+    why = told["not_comparable"]["pdq"]
+    assert (why["reason"], why["partly"]) == ("unreadable", True)
+    assert why["sentence"].endswith("What was read of it is not put into the bank; send it whole.")
+    assert list(bank.post("/m/lookup", files={"photo": jpeg()}).json()["pdq"]) == []
+    assert bank.post("/m/lookup", files={"photo": half}).json()["md5"]["BANK_A"]
+
+
 def test_a_content_is_disabled_until_a_time_and_then_not_any_more(bank):
     number = bank.post("/c/bank/BANK_A/signal", json={"md5": "0f" * 16}).json()["id"]
     asked = {"signal": "0f" * 16, "signal_type": "md5"}

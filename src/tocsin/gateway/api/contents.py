@@ -69,13 +69,14 @@ async def add_content(request: Request, caller: Curator, name: str) -> dict[str,
         content = Content(upload.data, kind_of(upload.field), upload.name, upload.media_type)
     types = types_of(gateway, names(request, "types"))
     made = await hashed(gateway, content, types, listing=True)
-    signals = {kind: signal for kind, signal in made.signals.items() if signal}
+    signals = {kind: signal for kind, signal in made.signals.items() if signal and kind not in made.partly}
     if not signals:
-        why = next(iter(made.absent.values()), {"sentence": "No signal type here is made of it."})
+        why = next(iter(made.unexamined.values()), {"sentence": "No signal type here is made of it."})
         raise Refused(400, f"The content cannot be put into a bank: {why['sentence']}")
     new = _new(signals, given, content.url)
     told = await _added(gateway, caller, name, new)
-    return told | ({"not_comparable": made.unexamined} if made.unexamined else {})
+    left_out = made.absent | {kind: why | {"sentence": _left_out(why)} for kind, why in made.partly.items()}
+    return told | ({"not_comparable": left_out} if left_out else {})
 
 
 @router.post("/c/bank/{name}/signal")
@@ -155,6 +156,11 @@ async def remove_content(request: Request, caller: Curator, name: str, number: i
         raise Refused(404, f"The bank {name} has no content {number}.")
     gateway.audit.write(caller, audit.CONTENT, f"{name}/{number}", act="remove")
     return {"deleted": gone}
+
+
+def _left_out(why: dict[str, Any]) -> str:
+    """Say why a signal of half a picture is not listed: it would match other halves, and not the whole."""
+    return f"{why['sentence']} What was read of it is not put into the bank; send it whole."
 
 
 async def _added(gateway: Gateway, caller: Caller, name: str, new: NewContent) -> dict[str, Any]:
