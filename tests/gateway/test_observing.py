@@ -1,9 +1,12 @@
 import hashlib
+from datetime import timedelta
 
 import pytest
 
 from tocsin.evidence.sealing import new_identity, seal
+from tocsin.gateway.forwarding import packed, unpacked
 from tocsin.gateway.observing import Sighting, attachments, facts, observation
+from tocsin.model import parse_utc
 from tocsin.model.media import Fingerprints
 
 
@@ -84,3 +87,18 @@ def test_a_file_is_sealed_as_what_its_bytes_are(data, said, is_):
     sighting = Sighting(prints=Fingerprints(media="other"), matches=(), caller="c", media_type=said, data=data)
     assert [one.media_type for one in attachments(sighting)] == [is_]
     assert seal({}, files=attachments(sighting), recipients=[new_identity()[1]]).size > 0
+
+
+def test_an_upload_is_seen_when_it_arrived_however_long_its_hashing_takes(watched, jpeg):
+    before = watched.gateway.clock.now()
+    watched.post("/m/lookup", files={"photo": ("a.jpg", jpeg(1), "image/jpeg")})
+    (one,) = watched.gateway.other_observer.kept
+    arrived = parse_utc(unpacked(packed(one)).arrived)
+    assert before - timedelta(milliseconds=1) <= arrived <= watched.gateway.clock.now()
+    assert observation(watched.gateway, one).at == arrived
+
+
+def test_what_was_not_uploaded_is_seen_when_it_was_asked(watched, jpeg, code):
+    watched.get("/m/lookup", params={"signal": code(jpeg(1)), "signal_type": "pdq"})
+    (one,) = watched.gateway.other_observer.kept
+    assert one.arrived == ""

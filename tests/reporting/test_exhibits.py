@@ -88,3 +88,14 @@ def test_names_are_plain() -> None:
     assert safe_name("..\\..\\x/..") == "file"
     assert safe_name("/etc/pass wd\n") == "pass_wd_"
     assert safe_name("") == "file"
+
+
+def test_when_nobody_said_when_it_was_uploaded_the_file_says_when_the_service_saw_it() -> None:
+    document = {"pictures": [PICTURE], "at": "2026-01-15T08:00:00.250Z"}
+    one = exhibits_of(DIGEST, document, [{"item": 1}], [], ["Matches an entry."])[0]
+    assert one.uploaded_at is None
+    assert one.ip_event is None
+    assert one.notes[0].startswith("The service's own system saw it at 2026-01-15T08:00:00.250Z")
+    assert one.notes[1] == "Matches an entry."
+    said = {"at": "2026-01-15T07:00:00Z"}
+    assert exhibits_of(DIGEST, document | {"upload": said}, [{"item": 1}], [])[0].notes == ()

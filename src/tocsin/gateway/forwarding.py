@@ -29,6 +29,7 @@ INTERNAL: Final = BETWEEN
 CLUSTER_KEY: Final = b"x-tocsin-cluster"
 """The header by which the nodes of a cluster open the core's door."""
 
+_TEXTS: Final = ("caller", "signal", "name", "media_type", "url", "item", "account", "arrived")
 _LENGTH = struct.Struct("<I")
 _HOP = frozenset(
     {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"upgrade", b"proxy-connection", b"host", CLUSTER_KEY}
@@ -105,9 +106,7 @@ async def sighting(request: Request) -> Response:
 
 def packed(sighting: Sighting) -> bytes:
     """Return a sighting as one message: the length of its JSON, the JSON, then the bytes that were uploaded."""
-    told: dict[str, Any] = {
-        name: getattr(sighting, name) for name in ("caller", "signal", "name", "media_type", "url", "item", "account")
-    }
+    told: dict[str, Any] = {name: getattr(sighting, name) for name in _TEXTS}
     told |= {"prints": messages.told(sighting.prints), "matches": [asdict(match) for match in sighting.matches]}
     head = json.dumps(told).encode()
     return _LENGTH.pack(len(head)) + head + sighting.data

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.evidence.sealing import Attachment
 from tocsin.media.formats import HEAD, PICTURES, kind_of
-from tocsin.model import Kind, MediaSeen, Observation
+from tocsin.model import Kind, MediaSeen, Observation, parse_utc
 from tocsin.model.media import Fingerprints, Match
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """A content that matched. ``item`` and ``account`` are the platform's own names of it and of who sent it."""
+    """A content that matched. ``item`` and ``account`` are the platform's own names of it and of who sent it.
+
+    ``arrived`` is when an upload was complete, as in tocsin/model/times.py; "" where nothing was uploaded.
+    """
 
     prints: Fingerprints
     matches: tuple[Match, ...]
@@ -29,6 +32,7 @@ class Sighting:
     item: str = ""
     account: str = ""
     data: bytes = b""
+    arrived: str = ""
 
 
 class Observer(Protocol):
@@ -61,7 +65,7 @@ def observation(gateway: "Gateway", sighting: Sighting) -> Observation:
     return Observation(
         id=uuid.uuid4().hex,
         kind=Kind.FILE,
-        at=gateway.clock.now(),
+        at=parse_utc(sighting.arrived) if sighting.arrived else gateway.clock.now(),
         sensor="gateway-lookup",
         body=MediaSeen(
             prints=sighting.prints,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tocsin.evidence.sealing import SealingError, files_of, pictures_of
 from tocsin.exchange.cybertip.facts import Details, FileDetails, IpEvent, OriginalHash
-from tocsin.model import parse_utc
+from tocsin.model import parse_utc, utc_text
 
 SEEN: Final = frozenset({"grey", "colour", "played"})
 """Ways of looking, as the hub records them, that count as having viewed a file."""
@@ -115,8 +115,16 @@ def _exhibit(
         viewed=True if any((item, how) in seen for how in SEEN) else None,
         exif_viewed=True if (item, "metadata") in seen else None,
         chosen=entry,
-        notes=notes if is_media else (),
+        notes=_seen(document, upload) + notes if is_media else (),
     )
+
+
+def _seen(document: Mapping[str, Any], upload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return when the service saw the content, where nobody said when it was uploaded."""
+    at = None if _moment(upload.get("at")) else _moment(document.get("at"))
+    if at is None:
+        return ()
+    return (f"The service's own system saw it at {utc_text(at)}; it may have been uploaded earlier.",)
 
 
 def words_of(document: Mapping[str, Any]) -> str:

@@ -70,7 +70,11 @@ def new(at: At, alert: str, supplements: str = "") -> Response:
     with at.hub.store.reading() as session:
         found = visibility.alert(session, at.who, alert)
         drafting.refuse_unconfirmed(session, found)
-        facts = {"incident_at": found.first_at.isoformat(), "platform": settings.reporting(session).platform}
+        facts = {
+            "incident_at": found.first_at.isoformat(),
+            "incident_about": "when the service's own system saw it",
+            "platform": settings.reporting(session).platform,
+        }
         fields = report_form.fields_of(facts) | {"supplements": supplements}
         return _form(session, at, found, fields, _rows_of(facts), [])
 

@@ -4,6 +4,7 @@ The handlers in :data:`HOT` are called without a route where nothing else is to 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Request
@@ -22,6 +23,7 @@ from tocsin.gateway.refusals import Refused
 from tocsin.gateway.signals import TYPES, SignalError, SignalType, is_of, read_signal
 from tocsin.gateway.turning import turns_of
 from tocsin.matching.lists import ListError
+from tocsin.model import utc_text
 from tocsin.model.media import Fingerprints, Print
 
 router = APIRouter(tags=["matching"])
@@ -84,14 +86,23 @@ async def lookup_upload(gateway: Gateway, request: Request) -> Response:
     """Look an uploaded photo or video up in the banks."""
     caller = gateway.access.admit(request.scope, "lookup")
     content = await by_upload(gateway, request)
-    told, headers = await _lookup_content(gateway, request, caller, content, names(request, "types"))
+    arrived = gateway.clock.now()
+    told, headers = await _lookup_content(gateway, request, caller, content, names(request, "types"), arrived)
     return answered(told, headers=headers)
 
 
 async def _lookup_content(
-    gateway: Gateway, request: Request, caller: Caller, content: Content, given: tuple[str, ...] | None
+    gateway: Gateway,
+    request: Request,
+    caller: Caller,
+    content: Content,
+    given: tuple[str, ...] | None,
+    arrived: datetime | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return what a content matches, and the headers that say what was not compared and what was recorded."""
+    """Return what a content matches, and the headers that say what was not compared and what was recorded.
+
+    ``arrived`` is when its upload was complete: hashing a long video may take minutes more.
+    """
     question = _question(request)
     types = types_of(gateway, given, question.seed)
     made = await hashed(gateway, content, types, turns=question.dihedral)
@@ -104,7 +115,7 @@ async def _lookup_content(
     if made.unexamined:
         told["not_comparable"] = made.unexamined
     _log(gateway, caller, audit.LOOKUP, content.kind, found)
-    seen = await _observe(gateway, request, caller, found, made.prints, content=content)
+    seen = await _observe(gateway, request, caller, found, made.prints, content=content, arrived=arrived)
     return told, comparing(made.unexamined) | naming(seen)
 
 
@@ -236,6 +247,7 @@ async def _observe(
     *,
     signal: str = "",
     content: Content | None = None,
+    arrived: datetime | None = None,
 ) -> list[str]:
     """Show what matched to the road; return the ids of the findings that were recorded."""
     if not found.hits or not (matches := found.ringing):
@@ -252,6 +264,7 @@ async def _observe(
         item=asked.get("item", "")[:500],
         account=asked.get("account", "")[:500],
         data=content.data if content else b"",
+        arrived=utc_text(arrived) if arrived else "",
     )
     return await gateway.observer.see(sighting)
 
