@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tocsin.gateway.banks_tables import Bank, Content, DisabledEntry
 from tocsin.gateway.catalogue import Catalogue
+from tocsin.gateway.exchanges.tables import Exchange
 from tocsin.gateway.ids import entry_name
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.settings import Settings
@@ -277,6 +278,8 @@ class Banks:
             row = session.get(Bank, bank_id)
             if row is None:
                 return
+            if row.exchange and session.get(Exchange, row.exchange) is not None:
+                raise Refused(409, f"The exchange {row.exchange} feeds this bank; remove it first.")
             folder = row.folder
             session.execute(delete(DisabledEntry).where(DisabledEntry.bank == row.name))
             session.delete(row)

@@ -245,3 +245,15 @@ def test_the_hubs_decisions_are_told_only_where_that_is_switched_on(filed):
     assert filed.put("/c/exchange/NCII", json={"hub_feedback": True}).status_code == 200
     assert filed.get("/c/exchange/NCII/status").json()["hub_feedback"] is True
     assert filed.put("/c/exchange/FILE", json={"hub_feedback": True}).status_code == 403
+
+
+def test_a_bank_is_not_removed_while_an_exchange_feeds_it(filed):
+    refused = filed.delete("/c/bank/FILE")
+    assert refused.status_code == 409
+    assert refused.json()["message"] == "The exchange FILE feeds this bank; remove it first."
+    assert filed.get("/c/bank/FILE").json()["entries"] == 2
+    filed.put("/c/bank/FILE", json={"name": "RENAMED"})
+    assert filed.delete("/c/bank/RENAMED").status_code == 409
+    assert filed.delete("/c/exchange/FILE").status_code == 200
+    assert filed.delete("/c/bank/RENAMED").json() == {"message": "Done"}
+    assert filed.get("/c/banks").json() == []
