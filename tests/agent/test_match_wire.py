@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tocsin.agent import match_wire
 from tocsin.agent.match_wire import MatchError
-from tocsin.model import Fingerprints, Frame, Print
+from tocsin.model import Fingerprints, Frame, Print, Rect
 from tocsin.placement import wire
 from tocsin.placement.config import Config
 
@@ -39,6 +39,13 @@ def test_one_round_trip_signed_by_the_device(ask, hub):
     assert (answers.lists, answers.entries, answers.version) == (1, 3, "v1")
     assert [path for _, path, _ in hub.requests] == ["/api/v1/match"]
     assert set(hub.asked[0][0]) == {"id", "prints"}
+
+
+def test_where_on_a_page_a_match_stands_comes_back(ask, hub):
+    hub.listed["ef" * 32] = MATCH | {"region": {"x": 1, "y": 2, "w": 30, "h": 40}}
+    part = Print("ef" * 32, 80, region=Rect(1, 2, 30, 40))
+    answers = ask(Fingerprints(media="picture", prints=(Print("cd" * 32, 80), part)), PRINTS)
+    assert [one.region for one in answers.matches[0]] == [part.region]
 
 
 def test_another_device_gets_no_answer(ask, hub):

@@ -14,7 +14,7 @@ def item(number=0, name="", **more):
     prints = Fingerprints(
         media="picture",
         md5=f"{number:032x}",
-        prints=(Print("ab" * 32, 80, turn=3),),
+        prints=(Print("ab" * 32, 80, turn=3), Print("cd" * 32, 80, region=Rect(5, 6, 7, 8))),
         frames=(Frame(1.5, "cd" * 32, 9),),
     )
     body = MediaSeen(

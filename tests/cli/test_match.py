@@ -63,6 +63,25 @@ def test_a_copy_that_was_reencoded_rescaled_and_bordered_is_found_among_others(r
     assert match["distance"] <= 31
 
 
+@pytest.mark.parametrize("name", ["shot.png", "shot.jpg"])
+def test_a_picture_on_a_saved_page_is_found_and_it_is_said_where(run, pictures, name):
+    page = Image.new("RGB", (1280, 900), (246, 246, 248))
+    page.paste(drawn(3).resize((320, 240)), (40, 60))
+    page.paste(drawn(5).resize((480, 360)), (500, 300))
+    page.save(pictures / name, quality=85)
+    (pictures / "5.jpg").unlink()
+    found = results(run("pictures", "--list", "list", "--json", code=1))
+    assert [one for one, result in found.items() if result["status"] == "match"] == [name]
+    [match] = found[name]["matches"]
+    assert (match["by"], match["distance"] <= 31) == ("pdq", True)
+    place = match["region"]
+    assert max(abs(place["x"] - 500), abs(place["y"] - 300)) <= 8
+    shown = " ".join(run("pictures", "--list", "list", code=1).stdout.split())
+    assert "in it at {x}, {y}, {w} x {h}".format(**place) in shown
+    without = results(run("pictures", "--list", "list", "--no-regions", "--json", code=0))
+    assert without[name]["status"] == "no-match"
+
+
 def test_people_read_a_table_and_counts(run, pictures):
     shown = run("pictures", "--list", "list", code=1).stdout
     assert "4711" in shown

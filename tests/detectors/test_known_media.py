@@ -17,6 +17,9 @@ WINDOW = replace(PDQ, by="window", distance=10)
 VIDEO = replace(PDQ, by="video", distance=0, shares=(0.4, 0.1))
 
 
+PART = Rect(10, 20, 300, 200)
+
+
 def seen(*matches, thread="w1", name="", minutes=0.0, prints=PICTURE, **more):
     place = "file" if name else "screen"
     body = MediaSeen(prints=prints, matches=matches, place=place, name=name, **more)
@@ -52,6 +55,15 @@ def test_the_severest_match_leads_and_the_others_follow():
     assert "2 more entries match." in finding.why
 
 
+def test_a_part_of_a_page_is_as_severe_and_says_where_in_the_picture():
+    prints = replace(PICTURE, prints=(Print("f0" * 32, 100), Print("0f" * 32, 90, region=PART)))
+    [finding] = found(seen(replace(PDQ, region=PART), name="/home/a/shot.png", prints=prints))
+    assert (finding.category, finding.severity) == (Category.KNOWN_MEDIA, 4)
+    assert finding.why.startswith(
+        "A picture in “/home/a/shot.png”, in the part of it at 10, 20, 300 x 200 pixels, is 6 bits (PDQ) from entry 17"
+    )
+
+
 def test_files_are_named_with_where_inside_them():
     [finding] = found(seen(DIGEST, name="/home/a/b.zip", held="in/c.jpg"))
     assert "/home/a/b.zip" in finding.why
@@ -85,6 +97,10 @@ GOOD = {"list": "Known good", "negative": True}
         (VIDEO, replace(VIDEO, **GOOD), False),
         (VIDEO, replace(VIDEO, **GOOD, shares=(0.1, 0.1)), True),
         (PDQ, replace(WINDOW, **GOOD, distance=0), True),
+        (replace(PDQ, region=PART), replace(PDQ, **GOOD, distance=0, region=Rect(400, 20, 300, 200)), True),
+        (replace(PDQ, region=PART), replace(PDQ, **GOOD, distance=0, region=Rect(11, 20, 300, 200)), False),
+        (replace(PDQ, region=PART), replace(DIGEST, **GOOD), False),
+        (WINDOW, replace(PDQ, **GOOD, distance=0, region=PART), True),
     ],
 )
 def test_known_good_lists_silence_what_is_no_nearer(positive, good, left):

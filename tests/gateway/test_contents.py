@@ -1,6 +1,8 @@
 import asyncio
+import io
 
 import pytest
+from PIL import Image
 
 from tocsin.gateway.contents import Content, by_url, hashed, types_of
 from tocsin.gateway.refusals import Refused
@@ -42,3 +44,29 @@ def test_nothing_at_a_url_is_refused(serving, elsewhere):
     api = serving(allow_private=True)
     with pytest.raises(Refused, match="nothing"):
         asyncio.run(by_url(api.gateway, elsewhere.picture("/x", b""), None))
+
+
+@pytest.fixture
+def page(jpeg):
+    """A saved page (PNG) with a picture and something else on it."""
+    page = Image.new("RGB", (1280, 900), (250, 250, 250))
+    page.paste((0, 92, 75), (20, 20, 300, 60))
+    page.paste(Image.open(io.BytesIO(jpeg())).resize((480, 360)), (600, 200))
+    out = io.BytesIO()
+    page.save(out, "PNG")
+    return out.getvalue()
+
+
+def test_a_photograph_on_an_uploaded_page_is_found_and_the_page_keeps_its_own_signal(api, jpeg, code, page):
+    api.post("/c/banks", json={"name": "BANK_A"})
+    api.post("/c/bank/BANK_A/signal", json={"pdq": code(jpeg())})
+    assert made(api, page).signals["pdq"] == code(page)
+    [match] = api.post("/m/lookup", files={"photo": page}).json()["pdq"]["BANK_A"]
+    assert (match["by"], match["region"]) == ("pdq", {"x": 600, "y": 200, "w": 480, "h": 360})
+
+
+def test_nothing_but_the_picture_itself_is_ever_listed(api, jpeg, code, page):
+    api.post("/c/banks", json={"name": "BANK_A"})
+    api.post("/c/bank/BANK_A/signal", json={"pdq": code(jpeg())})
+    assert any(one.region for one in made(api, page).prints.prints)
+    assert not any(one.region for one in made(api, page, listing=True).prints.prints)

@@ -6,17 +6,20 @@ from tocsin.gateway.forwarding import INTERNAL, Core, packed, unpacked
 from tocsin.gateway.observing import Sighting
 from tocsin.gateway.refusals import Refused
 from tocsin.model.media import Fingerprints, Match, Print
+from tocsin.model.rect import Rect
 
 
 def test_a_sighting_crosses_between_processes_whole():
     prints = Fingerprints(media="picture", sha256="ab" * 32, prints=(Print("0f" * 32, 90, "scaled", turn=3),))
-    match = Match(list="l", entry="é", by="video", distance=0, shares=(0.5, 0.25), key="f" * 16)
+    match = Match(
+        list="l", entry="é", by="video", distance=0, shares=(0.5, 0.25), key="f" * 16, region=Rect(1, 2, 3, 4)
+    )
     one = Sighting(
         prints=prints, matches=(match,), caller="coop", name="a.jpg", item="i", account="a", data=bytes(range(256))
     )
     again = unpacked(packed(one))
     assert again == one
-    assert again.matches[0].key == "f" * 16
+    assert (again.matches[0].key, again.matches[0].region) == ("f" * 16, Rect(1, 2, 3, 4))
 
 
 def test_the_way_between_processes_is_closed_from_outside(api):

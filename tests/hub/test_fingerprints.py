@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from tocsin.hub import fingerprints
 from tocsin.hub.refusals import Refused
 from tocsin.model.media import Fingerprints, Frame, Print
+from tocsin.model.rect import Rect
 
 WHOLE = Fingerprints(
     media="video",
     md5="0" * 32,
     sha1="1" * 40,
     sha256="2" * 64,
-    prints=(Print("a" * 64, 99, "screen", True, 3),),
+    prints=(Print("a" * 64, 99, "screen", True, 3), Print("d" * 64, 90, "screen", region=Rect(1, 2, 30, 40))),
     frames=(Frame(1.5, "b" * 64, 80, 3, "luma", True),),
     windows=("c" * 64,),
 )
@@ -43,6 +44,8 @@ def test_what_an_agent_writes_is_read_back(sent) -> None:
         {"prints": [{"hex": "a" * 64, "quality": True}]},
         {"prints": [{"hex": "a" * 64, "quality": 1, "turn": 8}]},
         {"prints": [{"hex": "a" * 64, "quality": 1, "path": "guess"}]},
+        {"prints": [{"hex": "a" * 64, "quality": 1, "region": {"x": -1, "y": 0, "w": 9, "h": 9}}]},
+        {"prints": [{"hex": "a" * 64, "quality": 1, "region": [0, 0, 9, 9]}]},
         {"prints": {"hex": "a" * 64}},
         {"frames": [{"at": -1, "hex": "b" * 64, "quality": 1}]},
         {"frames": [{"at": float("nan"), "hex": "b" * 64, "quality": 1}]},
@@ -60,7 +63,7 @@ def test_too_much_is_refused_as_too_much() -> None:
     hash_ = {"hex": "a" * 64, "quality": 1}
     for raw in (
         {"items": body()["items"] * 257},
-        body(prints=[hash_] * 65),
+        body(prints=[hash_] * 513),
         body(frames=[{"at": 1, **hash_}] * 6001),
         {"items": body(frames=[{"at": 1, **hash_}] * 6000)["items"] * 10},
     ):

@@ -12,7 +12,7 @@ from tocsin.matching.lists import HashList, Key, ListError, Terms, add, build, r
 from tocsin.matching.lists.entry import Entry, FrameHash
 from tocsin.matching.lists.view import View
 from tocsin.matching.road import Lists, standing
-from tocsin.model import Fingerprints, Match
+from tocsin.model import Fingerprints, Match, Rect
 from tocsin.model.media import Frame, Print
 
 
@@ -109,6 +109,15 @@ def test_turned_and_stripped_prints_say_so(lists):
     assert (match.distance, match.stripped, match.turn) == (6, True, 0)
     [[match]] = road.match(seen, dihedral=True)
     assert (match.distance, match.stripped, match.turn) == (0, False, 3)
+
+
+def test_a_part_of_a_page_is_matched_with_its_place_and_stands_for_no_more(lists):
+    road = lists(agency=[entry("one", pdq=pdq("x"))])
+    part = Print(off(pdq("x"), 7), 90, region=Rect(5, 6, 300, 200))
+    [match] = road.match([picture(pdq("page"), part)])[0]
+    assert (match.by, match.distance, match.region) == ("pdq", 7, Rect(5, 6, 300, 200))
+    blank = road.examine([picture(Print(pdq("page"), 10), Print(pdq("part"), 90, region=HERE))])[0]
+    assert (blank.matches, blank.comparable, blank.low_quality) == ((), False, 1)
 
 
 def test_too_little_detail_is_said_and_never_matched(lists):
@@ -310,8 +319,11 @@ def test_sealed_lists_are_matched_in_memory(tmp_path):
     assert HashList.open(tmp_path / "l", key).verify()
 
 
-def a(by, distance=0, negative=False):
-    return Match(list="l", entry="e", by=by, distance=distance, negative=negative)
+HERE, THERE = Rect(0, 0, 100, 80), Rect(120, 0, 100, 80)
+
+
+def a(by, distance=0, negative=False, region=None):
+    return Match(list="l", entry="e", by=by, distance=distance, negative=negative, region=region)
 
 
 @pytest.mark.parametrize(
@@ -324,6 +336,11 @@ def a(by, distance=0, negative=False):
         ([a("pdq", 4), a("pdq", 6, negative=True)], 1),
         ([a("md5"), a("sha1", negative=True)], 1),
         ([a("md5"), a("pdq", 0, negative=True)], 1),
+        ([a("pdq", 4, region=HERE), a("pdq", 0, negative=True, region=HERE)], 0),
+        ([a("pdq", 4, region=HERE), a("pdq", 0, negative=True, region=THERE)], 1),
+        ([a("pdq", 4, region=HERE), a("pdq", 0, negative=True)], 1),
+        ([a("pdq", 4), a("pdq", 0, negative=True, region=HERE)], 1),
+        ([a("pdq", 4, region=HERE), a("md5", negative=True)], 0),
     ],
 )
 def test_known_good_silences_what_is_no_surer_than_itself(matches, stands):

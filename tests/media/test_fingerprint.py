@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tocsin.media import pdq
+from tocsin.media import pdq, regions
 from tocsin.media.digests import digest_bytes
 from tocsin.media.fingerprint import Options, fingerprint, fingerprint_pixels
 from tocsin.model.media import Fingerprints, Print
@@ -149,3 +149,45 @@ def test_windows_and_pixels_from_the_screen(scenery, odd):
     found = fingerprint_pixels(scenery(3), Options())
     assert found.prints[0].path == "screen"
     assert found.md5 == ""
+
+
+def paged(photo, width=1000):
+    page = np.full((760, width, 3), (246, 246, 248), np.uint8)
+    page[100:460, 200:680] = photo(480, 360)
+    return page
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_the_photographs_on_a_page_are_hashed_too_where_asked_for(kind, photo, odd):
+    data = odd.encoded(paged(photo), kind)
+    parts = [one for one in fingerprint(data, Options(regions=True)).prints if one.region is not None]
+    own = int(pdq.hash_array(photo(480, 360)).hex, 16)
+    assert min((int(one.hex, 16) ^ own).bit_count() for one in parts) <= 31
+    usual = fingerprint(data, FULL)
+    assert all(one.region is None for one in usual.prints)
+    assert fingerprint(data, Options(regions=True)).prints[0].hex == usual.prints[0].hex
+
+
+@pytest.mark.parametrize("size", [(500, 375), (1600, 1200)])
+def test_an_ordinary_photograph_is_looked_at_no_further(size, photo, odd, monkeypatch):
+    monkeypatch.setattr(regions, "regions", None)
+    data = odd.encoded(photo(*size), "JPEG")
+    assert fingerprint(data, Options(regions=True)) == fingerprint(data)
+
+
+def test_pictures_of_a_page_that_were_left_out_are_told(photo, odd, monkeypatch):
+    monkeypatch.setattr(regions, "MOST_REGIONS", 1)
+    page = paged(photo, 1300)
+    page[100:500, 800:1200] = photo(400, 400, 5)
+    found = fingerprint(odd.encoded(page, "PNG"), Options(regions=True))
+    assert found.reason == "too-large"
+    assert "2 pictures" in found.detail
+
+
+def test_a_page_for_which_memory_is_short_still_has_its_own_prints(photo, odd, monkeypatch):
+    def none_left(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(regions, "regions", none_left)
+    found = fingerprint(odd.encoded(paged(photo), "PNG"), Options(regions=True))
+    assert (len(found.prints) > 0, found.reason) == (True, "too-large")

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from tocsin.media import messages
 from tocsin.model.media import Fingerprints, Frame, Print
 from tocsin.model.observation import NotScanned
+from tocsin.model.rect import Rect
 
 FOUND = Fingerprints(
     media="picture",
     md5="0" * 32,
     sha1="1" * 40,
     sha256="2" * 64,
-    prints=(Print("a" * 64, 90, "scaled", True, 3, True),),
+    prints=(Print("a" * 64, 90, "scaled", True, 3, True), Print("e" * 64, 80, "screen", region=Rect(1, 2, 300, 200))),
     frames=(Frame(1.5, "b" * 64, 100, 45),),
     windows=("cd" * 38,),
     format="jpeg",
@@ -77,6 +78,8 @@ def lies():
         ("prints", 7),
         ("frames", [{**asdict(FOUND.frames[0]), "at": float("nan")}]),
         ("frames", [{**asdict(FOUND.frames[0]), "quality": 101}]),
+        ("prints", [{**asdict(FOUND.prints[0]), "region": {"x": -1, "y": 0, "w": 1, "h": 1}}]),
+        ("prints", [{**asdict(FOUND.prints[0]), "region": [1, 2, 3, 4]}]),
         ("windows", ["zz"]),
         ("reason", "clean"),
         ("detail", 3),

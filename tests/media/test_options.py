@@ -12,4 +12,4 @@ def test_costly_things_are_made_only_when_asked_for():
     usual = Options()
     assert usual.digests
     assert usual.borders
-    assert (usual.turns, usual.windows, usual.frames) == (False, False, False)
+    assert (usual.turns, usual.windows, usual.frames, usual.regions) == (False, False, False, False)

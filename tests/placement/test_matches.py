@@ -1,6 +1,7 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from tocsin.model import Category, Finding, Fingerprints, Match, MediaSeen, Print
+from tocsin.model import Category, Finding, Fingerprints, Match, MediaSeen, Print, Rect
 from tocsin.placement.matches import journal_matches, sealed_media
 
 MATCH = Match(list="L", entry="7", by="pdq", distance=3, scheme="industry", category="B1", shares=(0.5, 0.1))
@@ -44,3 +45,13 @@ def test_the_sealed_part_holds_place_digests_and_hashes_and_names_only_with_word
     assert found["prints"][0]["pdq"] == "ab" * 32
     assert found["matches"][0]["shares"] == [0.5, 0.1]
     assert sealed_media(finding(MATCH), media, words=False)["name"] == ""
+
+
+def test_the_sealed_part_says_where_on_a_page_it_was():
+    part = Rect(1, 2, 30, 40)
+    prints = replace(PRINTS, prints=(*PRINTS.prints, Print("cd" * 32, 80, region=part)))
+    found = sealed_media(
+        finding(replace(MATCH, region=part)), MediaSeen(prints=prints, matches=(), place="file"), words=True
+    )
+    assert (found["matches"][0]["region"], found["prints"][1]["region"]) == ([1, 2, 30, 40], [1, 2, 30, 40])
+    assert "region" not in found["prints"][0]

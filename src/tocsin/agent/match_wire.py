@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from tocsin.evidence.keys import DeviceKey
-from tocsin.model import Fingerprints, Match
+from tocsin.model import Fingerprints, Match, Rect
 from tocsin.placement import wire
 
 PATH = "/api/v1/match"
@@ -107,7 +107,7 @@ def _answers(raw: dict[str, Any], asked: int) -> Answers:
 
 def match_of(raw: dict[str, Any]) -> Match:
     """Read one match. Raises KeyError, TypeError or ValueError."""
-    shares = raw.get("shares")
+    shares, part = raw.get("shares"), raw.get("region")
     return Match(
         list=str(raw["list"])[:_TEXT],
         entry=str(raw["entry"])[:_TEXT],
@@ -121,4 +121,5 @@ def match_of(raw: dict[str, Any]) -> Match:
         turn=int(raw.get("turn", 0)),
         stripped=raw.get("stripped", False) is True,
         shares=(float(shares[0]), float(shares[1])) if shares else None,
+        region=Rect(*(int(part[name]) for name in ("x", "y", "w", "h"))) if part else None,
     )

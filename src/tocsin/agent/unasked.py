@@ -178,7 +178,12 @@ def prints_of(raw: dict[str, Any]) -> Fingerprints:
         md5=str(raw.get("md5", "")),
         sha1=str(raw.get("sha1", "")),
         sha256=str(raw.get("sha256", "")),
-        prints=tuple(Print(**one) for one in raw.get("prints", ())),
+        prints=tuple(_print(one) for one in raw.get("prints", ())),
         frames=tuple(Frame(**one) for one in raw.get("frames", ())),
         windows=tuple(map(str, raw.get("windows", ()))),
     )
+
+
+def _print(raw: dict[str, Any]) -> Print:
+    part = raw.get("region")
+    return Print(**{**raw, "region": Rect(**part) if part else None})

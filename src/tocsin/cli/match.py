@@ -33,6 +33,7 @@ _SHOWN = 200
 @click.option("--dihedral", is_flag=True, help="Look at pictures turned and mirrored too.")
 @click.option("--videos/--no-videos", default=True, help="Hash the frames of videos (one a second).")
 @click.option("--archives/--no-archives", default=True, help="Look into archives.")
+@click.option("--regions/--no-regions", default=True, help="Look at the photographs on saved pages one by one.")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Files decoded at once; without it, one for each processor.")
 @click.option("--key", "key_file", type=PATH, help="A key file that opens sealed lists.")
 @click.option("--resume", type=click.Path(path_type=Path, dir_okay=False), help="Keep results here; take up from them.")
@@ -44,6 +45,7 @@ def command(
     dihedral: bool,
     videos: bool,
     archives: bool,
+    regions: bool,
     jobs: int | None,
     key_file: Path | None,
     resume: Path | None,
@@ -62,7 +64,7 @@ def command(
         raise Failure(error) from error
     kinds = lists.kinds
     frames, windows = videos and bool(kinds & {"pdq", "frames"}), "window" in kinds
-    options = Options(turns=dihedral, frames=frames, windows=windows)
+    options = Options(turns=dihedral, frames=frames, windows=windows, regions=regions and "pdq" in kinds)
     settings = {"lists": lists.version, "radius": radius, "archives": archives, **asdict(options)}
     shown = _Shown(as_json)
     try:
@@ -250,6 +252,8 @@ class _Shown:
                 cells = (place if not at else "", match["list"], match["entry"], by, match["distance"])
                 more = ("known good" if match.get("negative") else match["severity"], match.get("category", ""))
                 table.add_row(*(Text(_plain(str(cell)), overflow="fold") for cell in (*cells, *more)))
+                if part := match.get("region"):
+                    table.add_row(Text("  in it at {x}, {y}, {w} x {h}".format(**part), overflow="fold"))
             if len(result["matches"]) > 5:
                 table.add_row("", Text(f"and {len(result['matches']) - 5} more"))
         Console(highlight=False).print(table)

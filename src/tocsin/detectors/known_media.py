@@ -115,7 +115,8 @@ def audible(matches: Iterable[Match]) -> list[Match]:
     """Return the matches that known-good (negative) lists do not silence.
 
     A known-good digest silences everything: these very bytes are known. A perceptual match is silenced by a
-    known-good one of its own road that is at least as near; a match by windows also by any known-good one.
+    known-good one of its own road that is at least as near, of the same part of a page; a match by windows also by any
+    known-good one of the whole.
     """
     found = list(matches)
     good = [match for match in found if match.negative]
@@ -125,6 +126,7 @@ def audible(matches: Iterable[Match]) -> list[Match]:
 
 
 def _silenced(match: Match, good: Sequence[Match]) -> bool:
+    good = [other for other in good if other.same_part(match)]
     if match.by == "window":
         return any(other.by != "window" or other.distance <= match.distance for other in good)
     same = [other for other in good if other.by == match.by]
@@ -163,7 +165,8 @@ def confidence(match: Match, prints: Fingerprints) -> float:
 
 def _clarity(match: Match, prints: Fingerprints) -> float:
     """Return 1 for a hash of a picture with enough in it, down to 0.6 for one of quality 0."""
-    qualities = [p.quality for p in prints.prints if (p.turn, p.stripped) == (match.turn, match.stripped)]
+    said = (match.turn, match.stripped, match.region)
+    qualities = [p.quality for p in prints.prints if (p.turn, p.stripped, p.region) == said]
     qualities = qualities or [p.quality for p in prints.prints] or [f.quality for f in prints.frames]
     best = max(qualities, default=_GOOD_QUALITY)
     return 0.6 + 0.4 * max(0, min(best, _GOOD_QUALITY)) / _GOOD_QUALITY
@@ -180,7 +183,10 @@ def _why(media: MediaSeen, best: Match, many: int) -> str:
         if media.box is not None:
             where += f" at {media.box.x}, {media.box.y}, {media.box.w} x {media.box.h} pixels,"
     else:
-        where = f"in “{media.name}”" + (f", inside it as “{media.held}”," if media.held else "")
+        upload = "the upload " if media.place == "upload" else ""
+        where = f"in {upload}“{media.name}”" + (f", inside it as “{media.held}”," if media.held else "")
+    if (part := best.region) is not None:
+        where += f", in the part of it at {part.x}, {part.y}, {part.w} x {part.h} pixels,"
     kind = f", of category {best.category} ({best.scheme})" if best.category else ""
     others = f" {many - 1} more entries match." if many > 2 else " One more entry matches." if many == 2 else ""
     turned = ", turned or mirrored" if best.turn else ""

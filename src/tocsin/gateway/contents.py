@@ -98,9 +98,11 @@ async def hashed(
     """
     kinds = gateway.catalogue.kinds
     frames = "vpdq" in types if listing else bool(kinds & {"pdq", "frames"})
-    windows = not listing and "window" in kinds
+    windows, regions = not listing and "window" in kinds, not listing and "pdq" in kinds
     try:
-        prints = await gateway.hasher.hash(content.data, turns=turns, windows=windows, frames=frames, fast=not listing)
+        prints = await gateway.hasher.hash(
+            content.data, turns=turns, windows=windows, frames=frames, fast=not listing, regions=regions
+        )
     except LimitedError as error:
         raise Refused(503, str(error)) from error
     if isinstance(prints, NotScanned):

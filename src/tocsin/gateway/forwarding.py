@@ -22,6 +22,7 @@ from tocsin.gateway.observing import OnRoad, Sighting
 from tocsin.gateway.refusals import Refused
 from tocsin.media import messages
 from tocsin.model.media import Fingerprints, Match
+from tocsin.model.rect import Rect
 
 INTERNAL: Final = BETWEEN
 """Paths between processes; refused when they come from outside."""
@@ -118,8 +119,13 @@ def unpacked(message: bytes) -> Sighting:
     told = json.loads(message[4 : 4 + length])
     prints = messages.result_of(told.pop("prints"))
     assert isinstance(prints, Fingerprints)
-    matches = tuple(Match(**raw | {"shares": raw["shares"] and tuple(raw["shares"])}) for raw in told.pop("matches"))
+    matches = tuple(_match(raw) for raw in told.pop("matches"))
     return Sighting(prints=prints, matches=matches, data=message[4 + length :], **told)
+
+
+def _match(raw: dict[str, Any]) -> Match:
+    shares, part = raw["shares"], raw["region"]
+    return Match(**raw | {"shares": shares and tuple(shares), "region": part and Rect(**part)})
 
 
 async def _body(receive: Receive, length: bytes) -> AsyncIterator[bytes]:

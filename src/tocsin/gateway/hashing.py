@@ -28,13 +28,21 @@ class Hasher:
         threading.Thread(target=self._warm, name="gateway-warm", daemon=True).start()
 
     async def hash(
-        self, data: bytes, *, turns: bool = False, windows: bool = False, frames: bool = False, fast: bool = True
+        self,
+        data: bytes,
+        *,
+        turns: bool = False,
+        windows: bool = False,
+        frames: bool = False,
+        fast: bool = True,
+        regions: bool = False,
     ) -> Result:
-        """Fingerprint content. ``fast`` allows a JPEG decoder's scaled output: good for looking up, never to be listed.
+        """Fingerprint content. ``fast`` allows a JPEG decoder's scaled output, ``regions`` adds the photographs on a
+        saved page: good for looking up, never to be listed.
 
         Raises LimitedError only when no process can be started at all.
         """
-        options = Options(turns=turns, windows=windows, frames=frames, fast=fast)
+        options = Options(turns=turns, windows=windows, frames=frames, fast=fast, regions=regions)
         video = frames and formats.kind_of(data[: formats.HEAD]).startswith("video/")
         if video or windows:
             pool, threads = self._videos, self._slow

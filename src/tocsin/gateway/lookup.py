@@ -5,7 +5,7 @@ A bank is left out before it is searched, not after; a match on a negative bank 
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from tocsin.detectors.known_media import audible
@@ -120,6 +120,8 @@ def told_of(hit: Hit, hashes: bool = False) -> dict[str, Any]:
         told["turn"] = match.turn
     if match.stripped:
         told["stripped"] = True
+    if match.region is not None:
+        told["region"] = asdict(match.region)
     if match.shares is not None:
         told["shares"] = {"query": round(match.shares[0], 4), "listed": round(match.shares[1], 4)}
     if hashes:

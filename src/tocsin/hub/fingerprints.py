@@ -5,17 +5,19 @@ from typing import Any, Final
 
 from tocsin.hub.refusals import Refused
 from tocsin.model.media import Fingerprints, Frame, Print
+from tocsin.model.rect import Rect
 
 MOST_ITEMS: Final = 256
 """Pictures, videos or files in one request."""
-MOST_PRINTS: Final = 64
-"""PDQ hashes of one picture: orientations, with and without borders."""
+MOST_PRINTS: Final = 512
+"""PDQ hashes of one picture: with and without borders, and of the photographs on a page."""
 MOST_FRAMES: Final = 6000
 """Video frames of one item: an hour and forty minutes at one a second."""
 MOST_WINDOWS: Final = 512
 MOST_HASHES: Final = 20_000
 """Hashes of all items of one request together, which bounds the work that it can ask for."""
 
+_MOST_SIDE: Final = 1_000_000
 _ID = re.compile(r"[0-9A-Za-z._:-]{1,64}", re.ASCII)
 _HEX = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _WINDOW = re.compile(r"[0-9a-f]{2,128}", re.ASCII)
@@ -73,7 +75,16 @@ def _print(raw: Any, where: str) -> Print:
         path=raw.get("path", "full"),
         stripped=raw.get("stripped") is True,
         turn=_whole(raw, "turn", 7, where) if "turn" in raw else 0,
+        region=_region(raw.get("region"), f"{where}.region"),
     )
+
+
+def _region(raw: Any, where: str) -> Rect | None:
+    if raw is None:
+        return None
+    if not isinstance(raw, dict):
+        raise _wrong(where)
+    return Rect(*(_whole(raw, name, _MOST_SIDE, where) for name in ("x", "y", "w", "h")))
 
 
 def _frame(raw: Any, where: str) -> Frame:

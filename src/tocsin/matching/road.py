@@ -18,6 +18,7 @@ from tocsin.matching.lists.sealed import Key
 from tocsin.matching.lists.view import Place, View
 from tocsin.model import Fingerprints, Match
 from tocsin.model.media import Frame
+from tocsin.model.rect import Rect
 
 if TYPE_CHECKING:
     from tocsin.media.vpdq import Shares
@@ -175,7 +176,8 @@ def standing(matches: Sequence[Match]) -> tuple[Match, ...]:
     """Return the matches that ring: not those of known-good lists, nor what a known-good match silences.
 
     An equal digest on a known-good list silences everything but equal digests; a known-good hash silences hashes that
-    are no nearer than itself. Two equal digests contradict each other, so that one rings: a person decides.
+    are no nearer than itself, of the same part of a page. Two equal digests contradict each other, so that one rings: a
+    person decides.
     """
     good = [match for match in matches if match.negative]
     return tuple(match for match in matches if not match.negative and not any(_silences(one, match) for one in good))
@@ -184,7 +186,9 @@ def standing(matches: Sequence[Match]) -> tuple[Match, ...]:
 def _silences(good: Match, match: Match) -> bool:
     if match.by in DIGESTS:
         return False
-    return good.by in DIGESTS or (good.by == match.by and good.distance <= match.distance)
+    if good.by in DIGESTS:
+        return True
+    return good.by == match.by and good.distance <= match.distance and good.same_part(match)
 
 
 class _Question:
@@ -252,18 +256,18 @@ class _Question:
     def _prints(self) -> None:
         """All prints of all items in one search: of pictures, and of the frames of videos, against listed pictures."""
         least = self._view.terms.min_quality
-        owners: list[tuple[int, int, bool]] = []
+        owners: list[tuple[int, int, bool, Rect | None]] = []
         codes: list[bytes] = []
         for number, item in enumerate(self._batch):
             prints = [one for one in item.prints if self._dihedral or not one.turn]
-            usable = [(one.hex, one.turn, one.stripped) for one in prints if one.quality >= least]
-            self._found[number].low_quality += len(prints) - len(usable)
-            frames = [(one.hex, 0, False) for one in item.frames[:_MOST_FRAMES] if one.quality >= least]
-            for text, turn, stripped in usable + frames:
+            usable = [one for one in prints if one.quality >= least]
+            self._found[number].low_quality += sum(one.quality < least and one.region is None for one in prints)
+            frames = [(one.hex, 0, False, None) for one in item.frames[:_MOST_FRAMES] if one.quality >= least]
+            for text, *owner in [(one.hex, one.turn, one.stripped, one.region) for one in usable] + frames:
                 if code := _bytes(text, "pdq"):
-                    owners.append((number, turn, stripped))
+                    owners.append((number, *owner))
                     codes.append(code)
-            if usable or frames:
+            if frames or any(one.region is None for one in usable):  # parts of a page do not stand for the whole of it
                 self._found[number].compared.add("pdq")
         if not codes:
             return
@@ -273,9 +277,9 @@ class _Question:
                 continue
             near = self._view.near(kind, queries, self._radius, self._limit + 1)
             for query, place, distance in zip(near.query.tolist(), near.places, near.distance.tolist(), strict=True):
-                number, turn, stripped = owners[query]
+                number, turn, stripped, region = owners[query]
                 if kind == "pdq" or not self._batch[number].frames:
-                    self._keep(number, place, "pdq", distance, turn=turn, stripped=stripped)
+                    self._keep(number, place, "pdq", distance, turn=turn, stripped=stripped, region=region)
             for query in np.flatnonzero(near.cut).tolist():
                 self._found[owners[query][0]].cut = True
 

@@ -37,6 +37,7 @@ LEAST_WHOLE = 0.5
 _APART = 16
 _STILL_PIXELS = 500_000_000
 
+_EXACT = frozenset({"png", "bmp", "gif", "tiff", "ico"})
 
 def fingerprint(
     source: bytes | str | Path | BinaryIO,
@@ -137,6 +138,8 @@ def _picture(data: bytes, base: Fingerprints, options: Options, limit: int) -> F
     base = replace(base, prints=prints, windows=_windows(decoded.rgb, options))
     if decoded.whole < 1:
         told = f"The picture ends early: {_percent(decoded.whole)} of its rows could be read, and were hashed."
+    if options.regions and is_page(decoded.rgb):
+        base = _paged(base, decoded.rgb, options)
         base = replace(base, reason="unreadable", detail=told)
     if decoded.stills > 1:
         base = _animated(data, base, decoded, limit)
@@ -150,6 +153,8 @@ def _scaled(data: bytes, options: Options, limit: int) -> list[Print]:
         return []
     upright = decoding.turn_of(decoding.jpeg_orientation(data))
     made = pdq.hash_shrunk(shrunk, turned=options.turns or upright > 0)
+    if options.regions and is_page(shrunk.pixels):
+        return []  # small photographs on a page are lost in the scaled output
     wanted = range(len(made)) if options.turns else {0, upright}
     found = [Print(one.hex, one.quality, pdq.SCALED, turn=at) for at, one in enumerate(made) if at in wanted]
     if found and options.borders and shrunk.pixels.ndim == 3:
@@ -208,6 +213,24 @@ def _windows(rgb: Pixels, options: Options) -> tuple[str, ...]:
 
 def _animated(data: bytes, base: Fingerprints, decoded: Decoded, limit: int) -> Fingerprints:
     """Add the further frames that differ from all before; say so where a bound left some out."""
+def _paged(base: Fingerprints, rgb: Pixels, options: Options) -> Fingerprints:
+    """Add the prints of photographs on a page; say so where a bound left some out."""
+    from tocsin.media.regions import regions
+
+    try:
+        found = regions(rgb, exact=base.format in _EXACT, turns=options.turns)
+    except MemoryError:
+        told = "The picture looks like a page; to look at what stands on it needs more memory than it may use."
+        return replace(base, reason="too-large", detail=told)
+    base = replace(base, prints=tuple(dict.fromkeys(base.prints + found.prints)))
+    if not found.cut:
+        return base
+    told = (
+        f"The picture looks like a page of {found.found} pictures: the {found.found - found.cut} largest were examined."
+    )
+    return replace(base, reason="too-large", detail=told)
+
+
     kept: list[Frame] = []
     seen = [int(base.prints[0].hex, 16)]
     budget, read, cut = _STILL_PIXELS, 1, False

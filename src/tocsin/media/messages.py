@@ -13,10 +13,12 @@ from typing import Any
 
 from tocsin.model.media import Fingerprints, Frame, Print
 from tocsin.model.observation import NotScanned
+from tocsin.model.rect import Rect
 
 MOST = 64 << 20
 """No message is longer than this many bytes."""
 REASONS = frozenset({"unsupported", "unreadable", "too-large", "time-out", "locked", "failed"})
+_MOST_SIDE = 1_000_000
 _LENGTH = struct.Struct(">I")
 _HEX = re.compile(r"[0-9a-f]*", re.ASCII)
 
@@ -130,7 +132,14 @@ def _print(raw: dict[str, Any]) -> Print:
         stripped=bool(raw["stripped"]),
         turn=_whole(raw["turn"], 7),
         white=bool(raw["white"]),
+        region=_region(raw.get("region")),
     )
+
+
+def _region(raw: dict[str, Any] | None) -> Rect | None:
+    if raw is None:
+        return None
+    return Rect(*(_whole(raw[name], _MOST_SIDE) for name in ("x", "y", "w", "h")))
 
 
 def _frame(raw: dict[str, Any]) -> Frame:

@@ -9,7 +9,8 @@ class Options:
 
     ``turns``: the 8 orientations; ``borders``: second looks within uniform borders; ``windows``: the crop-tolerant
     signal; ``frames``: hash videos, one frame a second (or ``keyframes`` and changes of scene); ``fast``: allow a JPEG
-    decoder's scaled output, good for looking up and never for sharing.
+    decoder's scaled output, good for looking up and never for sharing. ``regions``: where a picture looks like a page,
+    the photographs on it too, each by itself: good for looking up, never for a list.
     """
 
     digests: bool = True
@@ -19,3 +20,4 @@ class Options:
     frames: bool = False
     keyframes: bool = False
     fast: bool = True
+    regions: bool = False

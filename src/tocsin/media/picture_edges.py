@@ -1,4 +1,4 @@
-"""Find pictures in the pixels of a screen, and their edges to the pixel: PDQ does not stand a crop of 2 %.
+"""Find pictures on a screen or a saved page, and their edges to the pixel: PDQ does not stand a crop of 2 %.
 
 What programs draw is flat: a pixel mostly equals its neighbour exactly. In a photograph it mostly does not, along
 rows and along columns, and that holds over more than a line of text is high. So blocks that are busy both ways, three
@@ -85,13 +85,17 @@ class Grain:
 
 
 def find_pictures(
-    bgr: Pixels, near: Sequence[Rect] | None = None, films: Sequence[Rect] = (), apart: bool = True
+    bgr: Pixels,
+    near: Sequence[Rect] | None = None,
+    films: Sequence[Rect] = (),
+    apart: bool = True,
+    most: int = MOST_PICTURES,
 ) -> list[Found]:
     """Find the pictures in ``bgr`` (height x width x 4 bytes, blue first) that touch one of ``near`` (all if None).
 
     ``films`` are rectangles known to be pictures since all of them moves; what may frame them is tried too. With
     ``apart`` pictures that lie close together are taken apart. Crops are in the coordinates of ``bgr``. No picture is
-    found twice; at most MOST_PICTURES are.
+    found twice; at most ``most`` are.
     """
     if bgr.shape[0] < SMALLEST or bgr.shape[1] < SMALLEST:
         return []
@@ -108,9 +112,9 @@ def find_pictures(
             found = _crops(grain, part)
             if found is not None:
                 out.setdefault(found.box, found)
-        if len(out) >= MOST_PICTURES:
+        if len(out) >= most:
             break
-    return list(out.values())[:MOST_PICTURES]
+    return list(out.values())[:most]
 
 
 def _without_bars(bgr: Pixels, film: Rect) -> Iterator[Rect]:

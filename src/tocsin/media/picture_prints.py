@@ -28,19 +28,21 @@ def luma(bgr: Bytes) -> Bytes:
     return np.asarray(image.convert("L"))
 
 
-def prints_of(gray: Bytes, both: bool = False) -> list[Print]:
+def prints_of(gray: Bytes, both: bool = False, turns: bool = False) -> list[Print]:
     """Hash a crop of the screen, given as its luma (height x width).
 
     With ``both`` an enlarged one is also hashed without its outermost pixels, which pages blend, as it is, and enlarged
-    less: what a browser's own scaling leaves behind falls differently on PDQ's grid then.
+    less: what a browser's own scaling leaves behind falls differently on PDQ's grid then. ``turns``: each hash in the 8
+    orientations.
     """
     filled = fill_corners(gray)
     if max(filled.shape) >= SMALL:
-        return [_print(filled)]
-    if not both or min(filled.shape) < 3:
-        return [_print(_enlarged(filled))]
-    trimmed = _enlarged(filled[1:-1, 1:-1])
-    return [_print(made) for made in (_enlarged(filled), trimmed, filled, _enlarged(filled, SMALL))]
+        looks = [filled]
+    elif not both or min(filled.shape) < 3:
+        looks = [_enlarged(filled)]
+    else:
+        looks = [_enlarged(filled), _enlarged(filled[1:-1, 1:-1]), filled, _enlarged(filled, SMALL)]
+    return [made for look in looks for made in _hashed(look, turns)]
 
 
 def _enlarged(gray: Bytes, longer: int = ENLARGED) -> Bytes:
@@ -50,9 +52,9 @@ def _enlarged(gray: Bytes, longer: int = ENLARGED) -> Bytes:
     return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BILINEAR))
 
 
-def _print(gray: Bytes) -> Print:
-    made = pdq.hash_array(gray)
-    return Print(made.hex, made.quality, path="screen")
+def _hashed(gray: Bytes, turns: bool) -> list[Print]:
+    made = pdq.turns(gray) if turns else [pdq.hash_array(gray)]
+    return [Print(one.hex, one.quality, path="screen", turn=turn) for turn, one in enumerate(made)]
 
 
 def fill_corners(gray: Bytes) -> Bytes:

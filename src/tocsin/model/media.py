@@ -14,6 +14,7 @@ class Print:
     output) or ``screen`` (from pixels as displayed). ``stripped`` tells that uniform borders were cut off before.
     ``turn`` is the orientation hashed, 0 to 7 in the reference's order, 0 the picture as it stands. ``white`` tells
     that transparent parts were laid on white, as a viewer shows them; without, alpha is dropped, as in shared lists.
+    ``region`` is where in the picture the hashed part stands (a photograph on a saved page), None for all of it.
     """
 
     hex: str
@@ -22,6 +23,7 @@ class Print:
     stripped: bool = False
     turn: int = 0
     white: bool = False
+    region: Rect | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ class Match:
     ``category`` are the list's own, never mapped; ``severity`` is what the list's owner says of them. A match on a
     ``negative`` list (known good) silences. ``shares`` are the parts (0 to 1) of a video's frames found, of the
     one seen and of the one listed. ``key`` (16 hex digits) tells the entry apart from all others of its list, and stays
-    the same when the list is built anew; it never leaves this machine.
+    the same when the list is built anew; it never leaves this machine. ``region`` is the part of the picture that
+    matched, None for all of it.
     """
 
     list: str
@@ -96,6 +99,13 @@ class Match:
     stripped: bool = False
     shares: tuple[float, float] | None = None
     key: str = field(default="", repr=False, compare=False)
+    region: Rect | None = None
+
+    def same_part(self, other: "Match") -> bool:
+        """Say whether both are of the same part of what was seen: a known-good neighbour on a page vouches for none."""
+        if self.region is None or other.region is None:
+            return self.region is other.region
+        return self.region.overlap(other.region) >= 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +127,9 @@ class Label:
 class MediaSeen:
     """A picture, frame or file that was compared with hash lists, and what it matched.
 
-    ``place`` is ``screen``, ``file`` or ``stream``; ``name`` the file's path or the stream's address (private: only
-    ever sealed); ``held`` says where inside an archive it lay. ``labels`` are what a classifier said of a frame.
-    ``box`` is where a picture stood on the screen, ``pixels`` what stood there: RGB,
+    ``place`` is ``screen``, ``file``, ``upload`` or ``stream``; ``name`` the file's path or the stream's address
+    (private: only ever sealed); ``held`` says where inside an archive it lay. ``labels`` are what a classifier said of
+    a frame. ``box`` is where a picture stood on the screen, ``pixels`` what stood there: RGB,
     ``box.w`` x ``box.h`` x 3 bytes, row by row, in memory only, for the evidence of an order that allows pictures.
     """
 

@@ -21,3 +21,11 @@ class Rect:
     def bottom(self) -> int:
         """First row past the rectangle."""
         return self.y + self.h
+
+    def overlap(self, other: "Rect") -> float:
+        """Return the share, 0 to 1, that both have in common of what they cover together."""
+        across = min(self.right, other.right) - max(self.x, other.x)
+        down = min(self.bottom, other.bottom) - max(self.y, other.y)
+        common = max(0, across) * max(0, down)
+        covered = self.w * self.h + other.w * other.h - common
+        return common / covered if covered > 0 else 0.0

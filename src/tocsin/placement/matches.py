@@ -39,6 +39,7 @@ def sealed_media(finding: Finding, media: MediaSeen, *, words: bool) -> dict[str
         "digests": digests,
         "prints": [
             {"pdq": p.hex, "quality": p.quality, "path": p.path, "stripped": p.stripped, "turn": p.turn}
+            | ({"region": _box(p.region)} if p.region is not None else {})
             for p in prints.prints[:_SEALED_HASHES]
         ],
         "frames": [{"at": f.at, "pdq": f.hex, "quality": f.quality} for f in prints.frames[:_SEALED_HASHES]],
@@ -60,6 +61,7 @@ def _match(match: Match) -> dict[str, Any]:
         "turn": match.turn,
         "stripped": match.stripped,
         "shares": list(match.shares) if match.shares else None,
+        "region": _box(match.region),
     }
 
 

@@ -1,11 +1,13 @@
 import io
 import zipfile
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from tocsin.agent.sensors.hashing import Workers
-from tocsin.model import Fingerprints, NotScanned
+from tocsin.media import pdq
+from tocsin.model import Fingerprints, NotScanned, Rect
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,17 @@ def test_a_file_by_its_path_and_what_is_in_an_archive(workers, tmp_path):
     found = {name: made for name, _, made in workers.members(path)}
     assert found["in/a.png"].prints
     assert isinstance(workers.fingerprint(tmp_path / "gone"), NotScanned)
+
+
+def test_the_photographs_on_a_saved_page_are_hashed_one_by_one(workers, photo):
+    page, picture = np.full((600, 900, 3), 250, np.uint8), photo(400, 300)
+    page[90:390, 260:660] = picture
+    out = io.BytesIO()
+    Image.fromarray(page).save(out, "PNG")
+    found = workers.fingerprint(out.getvalue())
+    own = pdq.hash_array(picture)
+    near = [one for one in found.prints if (int(one.hex, 16) ^ int(own.hex, 16)).bit_count() <= 8]
+    assert Rect(260, 90, 400, 300) in {one.region for one in near}
 
 
 def test_what_is_damaged_still_has_digests_and_a_reason(workers):

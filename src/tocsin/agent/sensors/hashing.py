@@ -40,7 +40,7 @@ class Workers:
     def __init__(self, workers: int = 1) -> None:
         limits = Limits(jobs=2000, idle=_WARM_S, patience=_PATIENCE_S)
         self._limited = Limited(workers, limits, frames=True)
-        self._options = Options(frames=True, keyframes=True)
+        self._options = Options(frames=True, keyframes=True, regions=True)
 
     def fingerprint(self, source: Path | bytes) -> Fingerprints | NotScanned:
         """Return a file's fingerprints."""
