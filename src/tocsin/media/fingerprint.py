@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tocsin.media import decoding, digests, formats, pdq, scaled
 from tocsin.media.borders import strip
 from tocsin.media.decoding import Decoded, MediaError
+from tocsin.media.grounds import is_page
 from tocsin.media.opening import open_regular, words
 from tocsin.media.options import Options
 from tocsin.model.media import Fingerprints, Frame, Print
