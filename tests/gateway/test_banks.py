@@ -1,12 +1,20 @@
 import json
-from concurrent.futures import wait
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future, wait
 
 import pytest
 from sqlalchemy import select, update
 
-from tocsin.gateway.banks import NewContent
+from tocsin.gateway import banks as banks_module
+from tocsin.gateway.bank_jobs import Job, NewContent
 from tocsin.gateway.banks_tables import Content
+from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.refusals import Refused
+from tocsin.gateway.settings import Settings
 from tocsin.matching.lists import Entry
 
 
@@ -28,6 +36,103 @@ def test_many_changes_at_once_are_written_together_and_all_seen(api):
     bank = api.gateway.catalogue.bank("BANK_A")
     assert bank.list.view.entries == 60
     assert bank.list.view.state.version < 60
+
+
+def states(api):
+    with api.gateway.store.reading() as session:
+        return {row.id: row.state for row in session.scalars(select(Content))}
+
+
+def test_each_of_many_callers_is_told_what_became_of_its_change(api):
+    api.post("/c/banks", json={"name": "BANK_A"})
+    api.post("/c/banks", json={"name": "BANK_B"})
+    banks = api.gateway.banks
+    first, other = (banks.add(name, NewContent(signals={"pdq": "0f" * 32})) for name in ("BANK_A", "BANK_B"))
+    held = threading.Event()
+    banks._jobs.put(Job(0, Future(), work=held.wait))  # what comes now waits, and is written together
+    asked = [banks.take_out("BANK_A", one) for one in (first.result(10), first.result(), other.result(10), 999)]
+    late = banks.add("BANK_A", NewContent(signals={"pdq": "1e" * 32}))
+    held.set()
+    assert [one.result(10) for one in asked] == [1, 0, 0, 0]
+    assert set(found(api, "1e" * 32)["BANK_A"][0].items()) >= {("bank_content_id", late.result(10))}
+    assert set(found(api, "0f" * 32)) == {"BANK_B"}
+
+
+def test_the_store_says_what_the_list_holds_when_nothing_more_is_written(serving, monkeypatch):
+    monkeypatch.setattr(banks_module, "SETTLE_S", 0.01)
+    api = serving()
+    api.post("/c/banks", json={"name": "BANK_A"})
+    kept, gone = (api.post("/c/bank/BANK_A/signal", json={"pdq": one * 64}).json()["id"] for one in ("a", "b"))
+    api.delete(f"/c/bank/BANK_A/content/{gone}")
+    end = time.monotonic() + 20
+    while states(api) != {kept: "live"} and time.monotonic() < end:
+        time.sleep(0.01)
+    assert states(api) == {kept: "live"}
+
+
+def test_the_store_says_what_the_list_holds_after_the_end(serving):
+    api = serving()
+    api.post("/c/banks", json={"name": "BANK_A"})
+    kept, gone = (api.post("/c/bank/BANK_A/signal", json={"pdq": one * 64}).json()["id"] for one in ("a", "b"))
+    api.delete(f"/c/bank/BANK_A/content/{gone}")
+    api.gateway.banks.close()
+    assert states(api) == {kept: "live"}
+
+
+CHANGING = """
+import sys, time
+from pathlib import Path
+from tocsin.gateway.bank_jobs import NewContent
+from tocsin.gateway.gateway import Gateway
+from tocsin.gateway.settings import Settings
+banks = Gateway.open(Settings(data=Path(sys.argv[1]))).banks
+def code(number): return number.to_bytes(4, "big").hex() * 8
+waiting = []
+for number in range(1, 1_000_000):
+    waiting.append((number, banks.add("BANK_A", NewContent(signals={"pdq": code(number)}))))
+    if number % 5 == 0:
+        for one, future in waiting:
+            print("added", one, future.result(), flush=True)
+        waiting.clear()
+        banks.take_out("BANK_A", future.result()).result()
+        print("gone", number, 0, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process")
+def test_no_change_that_was_answered_is_lost_when_the_process_is_killed(tmp_path):
+    settings = Settings(data=tmp_path / "gateway")
+    gateway = Gateway.open(settings)
+    gateway.banks.create("BANK_A")
+    gateway.close()
+    told = {}
+    for run in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHANGING, str(settings.data)], stdout=subprocess.PIPE, text=True
+        )
+        lines = [process.stdout.readline().split() for _ in range(20 + 7 * run)]
+        process.kill()
+        rest, _ = process.communicate()
+        whole = rest.rpartition("\n")[0].splitlines()
+        for what, number, _ in [*lines, *(line.split() for line in whole)]:
+            told[run, int(number)] = what
+        gateway = Gateway.open(settings)
+        try:
+            view = gateway.catalogue.bank("BANK_A").list.view
+            listed = {bytes(one.hashes[0][1]) for one in view.all_entries()}
+            with gateway.store.reading() as session:
+                rows = list(session.scalars(select(Content)))
+        finally:
+            gateway.close()
+        for (_, number), what in told.items():
+            code_ = number.to_bytes(4, "big") * 8
+            assert any(bytes.fromhex(row.signals["pdq"]) == code_ for row in rows) or what == "gone"
+            assert code_ in listed or what == "gone"
+            assert code_ not in listed or what == "added" or run
+        assert {row.state for row in rows} == {"live"}
+        assert sorted(bytes.fromhex(row.signals["pdq"]) for row in rows) == sorted(
+            bytes(one.hashes[0][1]) for one in view.all_entries()
+        )
 
 
 def test_a_radius_is_the_banks_own_and_changes_at_once(api, code, jpeg):

@@ -2,26 +2,28 @@
 
 One thread writes. What waits is taken together, bank by bank, so that a hundred changes a second cost a few writes to
 the disk each; a caller is answered once its change is durable and this process sees it. The store's row comes first and
-says ``adding`` or ``removing`` until the list holds the change: what a crash cuts short is finished at the next start.
+says ``adding`` or ``removing`` until after the list holds the change, and is marked by the next one: what a crash cuts
+short is finished, or done once more, at the next start.
 """
 
 import logging
-import queue
 import re
 import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+from tocsin.gateway.bank_jobs import Job, Jobs, NewContent, grouped
 from tocsin.gateway.banks_tables import Bank, Content, DisabledEntry
-from tocsin.gateway.catalogue import Catalogue
+from tocsin.gateway.catalogue import BankTerms, Catalogue
 from tocsin.gateway.exchanges.tables import Exchange
 from tocsin.gateway.ids import entry_name
 from tocsin.gateway.refusals import Refused
@@ -34,32 +36,13 @@ from tocsin.matching.lists.changing import Rows
 from tocsin.matching.lists.entry import FrameHash
 
 NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,199}")
-GROUP: Final = 512
-"""Changes that are written together at most."""
+SETTLE_S: Final = 0.5
+"""Seconds after the last change until the store says that the list holds it; before, the next change says so."""
+
+_AS_IS: Final = {"synchronize_session": False}
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewContent:
-    """Something to put into a bank: signals by type, as callers write them, and what the caller says of it."""
-
-    signals: Mapping[str, str]
-    note: str = ""
-    media_uri: str = ""
-    content_id: str = ""
-    content_uri: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Job:
-    bank: int
-    done: Future[Any]
-    content: NewContent | None = None
-    remove: int = 0
-    work: Callable[[], Any] | None = None
 
 
 class Banks:
@@ -67,17 +50,16 @@ class Banks:
 
     def __init__(self, settings: Settings, store: Store, catalogue: Catalogue) -> None:
         self._settings, self._store, self._catalogue = settings, store, catalogue
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._closed = False
+        self._jobs = Jobs()
+        self._added: list[int] = []
+        self._removed: list[int] = []
         self._recover()
         self._thread = threading.Thread(target=self._run, name="gateway-banks", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Finish what waits, then stop."""
-        if not self._closed:
-            self._closed = True
-            self._queue.put(None)
+        if self._jobs.close():
             self._thread.join(60)
 
     # Banks
@@ -116,39 +98,35 @@ class Banks:
         bank = self.own(name).id
         self._do(bank, lambda: self._remove(bank))
 
-    def own(self, name: str) -> Bank:
+    def own(self, name: str) -> BankTerms:
         """Return a bank that may be changed here. Raises Refused: 404 unknown, 403 attached at the start."""
         terms = self._catalogue.named(name)
         if not terms.own:
             raise Refused(
                 403, f"The bank {name} is a list that was attached with --list; it is changed where it is kept."
             )
-        with self._store.reading() as session:
-            row = session.get(Bank, terms.id)
-        if row is None:
-            raise Refused(404, f"There is no bank named {name}.")
-        return row
+        return terms
 
     def folder(self, name: str) -> Path:
         """Return where a bank's list lies; it is there once the bank holds something. Raises Refused."""
-        return self._settings.banks / self.own(name).folder
+        return self.own(name).folder
 
     def take_in(self, name: str, sources: Sequence[tuple[str, Rows]]) -> Report:
         """Take rows from elsewhere (an exchange, a file) into a bank, whole or not at all. Raises ListError."""
-        bank = self.own(name)
-        return self._do(bank.id, lambda: self._listed(bank, sources))
+        bank = self.own(name).id
+        return self._do(bank, lambda: self._taken_in(bank, sources))
 
     # What is in them
 
     def add(self, name: str, content: NewContent) -> "Future[int]":
         """Put something into a bank; the future has its number once it is matched. Raises Refused."""
         bank = self.own(name)
-        _entry(0, content.signals, Status.ACTIVE)
-        return self._put(_Job(bank.id, Future(), content=content))
+        entry = _entry(0, content.signals, Status.ACTIVE)
+        return self._jobs.put(Job(bank.id, Future(), content=content, entry=entry))
 
     def take_out(self, name: str, number: int) -> "Future[int]":
         """Take a content out of a bank; the future has how many went, 0 or 1. Raises Refused."""
-        return self._put(_Job(self.own(name).id, Future(), remove=number))
+        return self._jobs.put(Job(self.own(name).id, Future(), remove=number))
 
     def mark(self, name: str, number: int, disable_until_ts: int | None, note: str | None, *, listed: bool) -> None:
         """Disable or enable an entry, or note something. ``listed``: it came from elsewhere. Raises Refused."""
@@ -168,22 +146,16 @@ class Banks:
 
     # The one thread
 
-    def _put(self, job: _Job) -> "Future[Any]":
-        if self._closed:
-            raise Refused(503, "The gateway is stopping.")
-        self._queue.put(job)
-        return job.done
-
     def _do(self, bank: int, work: Callable[[], _T]) -> _T:
-        result: _T = self._put(_Job(bank, Future(), work=work)).result()
+        result: _T = self._jobs.put(Job(bank, Future(), work=work)).result()
         return result
 
     def _run(self) -> None:
-        while True:
-            jobs = self._next()
+        while (jobs := self._jobs.next(SETTLE_S if self._added or self._removed else None)) is not None:
+            began = time.thread_time()
             if not jobs:
-                return
-            for bank, group in _grouped(jobs):
+                self._settle()
+            for bank, group in grouped(jobs):
                 try:
                     if group[0].work is not None:
                         result = group[0].work()
@@ -197,60 +169,82 @@ class Banks:
                     for job in group:
                         if not job.done.done():
                             job.done.set_exception(error)
+            self._jobs.rest(time.thread_time() - began)
+        self._settle()
 
-    def _next(self) -> list[_Job]:
-        """Wait for a job and return it with the others that wait; none once closed."""
-        jobs: list[_Job] = []
-        job = self._queue.get()
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) >= GROUP or self._queue.empty():
-                return jobs
-            job = self._queue.get()
-        if jobs:
-            self._queue.put(None)
-        return jobs
-
-    def _write(self, bank_id: int, group: Sequence[_Job]) -> None:
+    def _write(self, bank_id: int, group: Sequence[Job]) -> None:
         now = self._settings.clock.now()
         rows: dict[int, Content] = {}
-        gone: dict[int, bool] = {}
+        wanted = {job.remove for job in group if job.content is None}
         with self._store.session() as session:
             bank = session.get(Bank, bank_id)
             if bank is None:
                 raise Refused(404, "The bank was removed meanwhile.")
+            added, removed = self._settled(session)
             for at, job in enumerate(group):
                 if job.content is not None:
                     rows[at] = _row(bank_id, job.content, now)
-                    session.add(rows[at])
-                else:
-                    held = session.get(Content, job.remove)
-                    gone[at] = held is not None and held.bank_id == bank_id and held.state != "removing"
-                    if held is not None and gone[at]:
-                        held.state = "removing"
+            session.add_all(rows.values())
+            there = select(Content.id).where(
+                Content.id.in_(wanted), Content.bank_id == bank_id, Content.state != "removing"
+            )
+            gone = set(session.scalars(there)) if wanted else set()
+            if gone:
+                session.execute(
+                    update(Content).where(Content.id.in_(gone)).values(state="removing"), execution_options=_AS_IS
+                )
             session.flush()
             numbers = {at: row.id for at, row in rows.items()}
-        entries = [
-            _entry(numbers[at], job.content.signals, Status.ACTIVE)
-            if job.content is not None
-            else _entry(job.remove, {}, Status.WITHDRAWN)
-            for at, job in enumerate(group)
-            if job.content is not None or gone[at]
-        ]
+        self._added, self._removed = self._added[added:], self._removed[removed:]
+        entries, first = [], set(gone)
+        outcomes: list[int] = []
+        for at, job in enumerate(group):
+            if job.entry is not None:
+                job.entry.number, job.entry.id = numbers[at], entry_name(numbers[at])
+                entries.append(job.entry)
+                outcomes.append(numbers[at])
+                continue
+            outcomes.append(int(job.remove in first))  # asked for twice, it goes once
+            if job.remove in first:
+                first.discard(job.remove)
+                entries.append(_entry(job.remove, {}, Status.WITHDRAWN))
         if entries:
             self._listed(bank, [("changes", entries)])
-        with self._store.session() as session:
-            session.execute(update(Content).where(Content.id.in_(numbers.values())).values(state="live"))
-            removed = [group[at].remove for at, found in gone.items() if found]
-            session.execute(delete(Content).where(Content.id.in_(removed)))
-        self._catalogue.refresh()
-        for at, job in enumerate(group):
-            job.done.set_result(numbers[at] if job.content is not None else int(gone[at]))
+            self._catalogue.written(self._settings.banks / bank.folder)
+        self._added += numbers.values()
+        self._removed += gone
+        for job, outcome in zip(group, outcomes, strict=True):
+            job.done.set_result(outcome)
+
+    def _settled(self, session: Session) -> tuple[int, int]:
+        """Mark what the lists hold by now, with whatever is written next; return how many were added, and removed."""
+        if self._added:
+            live = update(Content).where(Content.id.in_(self._added), Content.state == "adding").values(state="live")
+            session.execute(live, execution_options=_AS_IS)
+        if self._removed:
+            session.execute(delete(Content).where(Content.id.in_(self._removed)), execution_options=_AS_IS)
+        return len(self._added), len(self._removed)
+
+    def _settle(self) -> None:
+        """Mark what the lists hold, where nothing more is written. What is not marked, the next start does again."""
+        try:
+            with self._store.session() as session:
+                added, removed = self._settled(session)
+            self._added, self._removed = self._added[added:], self._removed[removed:]
+        except Exception:
+            _log.exception("The store could not be written; it is tried again")
+
+    def _taken_in(self, bank_id: int, sources: Sequence[tuple[str, Rows]]) -> Report:
+        with self._store.reading() as session:
+            bank = session.get(Bank, bank_id)
+        if bank is None:
+            raise Refused(404, "The bank was removed meanwhile.")
+        return self._listed(bank, sources)
 
     def _listed(self, bank: Bank, sources: Sequence[tuple[str, Rows]]) -> Report:
         path = self._settings.banks / bank.folder
         if (path / folders.MANIFEST).is_file():
-            return add(path, sources)
+            return add(path, sources, opened=self._catalogue.list_in(path))
         return build(path, _terms(bank), sources)
 
     def _change(self, bank_id: int, values: Mapping[str, Any]) -> Bank:
@@ -371,24 +365,3 @@ def _entry(number: int, signals: Mapping[str, str], status: Status) -> Entry:
     if status == Status.ACTIVE and not entry.hashes and not entry.frames:
         raise Refused(400, "There is no signal to put into the bank.")
     return entry
-
-
-def _grouped(jobs: Sequence[_Job]) -> list[tuple[int, list[_Job]]]:
-    """Return the jobs in groups that are written together: runs of one bank's contents, other work alone.
-
-    A bank's own order is kept; banks do not wait for each other's.
-    """
-    groups: list[tuple[int, list[_Job]]] = []
-    open_group: dict[int, list[_Job]] = {}
-    for job in jobs:
-        group = open_group.get(job.bank)
-        if job.work is None and group is not None:
-            group.append(job)
-            continue
-        group = [job]
-        groups.append((job.bank, group))
-        if job.work is None:
-            open_group[job.bank] = group
-        else:
-            open_group.pop(job.bank, None)
-    return groups

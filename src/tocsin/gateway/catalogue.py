@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from tocsin.gateway.banks_tables import Bank, Content, DisabledEntry, SignalTypeRow
@@ -191,6 +191,19 @@ class Catalogue:
         self._stored.refresh()
         self.look(fresh=True)
 
+    def list_in(self, folder: Path) -> HashList | None:
+        """Return the list in a folder where it is open here."""
+        held = self._open.get(folder)
+        return held.list if held is not None else None
+
+    def written(self, folder: Path) -> None:
+        """Take up at once what was written into the list in a folder, and nothing else."""
+        held = self.list_in(folder)
+        if held is None:
+            self.refresh()
+        else:
+            held.refresh()
+
     def look(self, *, fresh: bool = False) -> None:
         """Open the lists that are new, let go of those that are gone; with ``fresh`` look into each for changes."""
         with self._opening:
@@ -264,7 +277,8 @@ class Catalogue:
             )
         disabled: dict[str, dict[int, int]] = {}
         marked = select(Bank.name, Content.id, Content.disable_until_ts).join(Bank, Bank.id == Content.bank_id)
-        for name, entry, until in session.execute(marked.where(Content.disable_until_ts != ENABLED)):
+        either = or_(Content.disable_until_ts < ENABLED, Content.disable_until_ts > ENABLED)  # != would read them all
+        for name, entry, until in session.execute(marked.where(either)):
             disabled.setdefault(name, {})[entry] = until
         for one in session.scalars(select(DisabledEntry)):
             disabled.setdefault(one.bank, {})[one.entry_id] = one.disable_until_ts

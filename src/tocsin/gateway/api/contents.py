@@ -17,7 +17,7 @@ from tocsin.gateway.access import Caller, allow
 from tocsin.gateway.answering import flag, names
 from tocsin.gateway.api.banks import Curator, Reader, told_of
 from tocsin.gateway.api.described import MULTIPART, described, query
-from tocsin.gateway.banks import NewContent
+from tocsin.gateway.bank_jobs import NewContent
 from tocsin.gateway.banks_tables import Content as Row
 from tocsin.gateway.banks_tables import DisabledEntry
 from tocsin.gateway.contents import Content, by_url, hashed, kind_of, types_of
