@@ -36,9 +36,9 @@ MOST_STILLS = 20
 LEAST_WHOLE = 0.5
 """A picture that ends early gives a print where at least this share of its rows is there; it stays *unreadable*."""
 _APART = 16
+_EXACT = frozenset({"png", "bmp", "gif", "tiff", "ico"})
 _STILL_PIXELS = 500_000_000
 
-_EXACT = frozenset({"png", "bmp", "gif", "tiff", "ico"})
 
 def fingerprint(
     source: bytes | str | Path | BinaryIO,
@@ -137,10 +137,10 @@ def _picture(data: bytes, base: Fingerprints, options: Options, limit: int) -> F
         raise MediaError("unreadable", f"The picture ends early: {_percent(decoded.whole)} of its rows could be read.")
     prints = tuple(_prints(decoded, options, "full"))
     base = replace(base, prints=prints, windows=_windows(decoded.rgb, options))
-    if decoded.whole < 1:
-        told = f"The picture ends early: {_percent(decoded.whole)} of its rows could be read, and were hashed."
     if options.regions and is_page(decoded.rgb):
         base = _paged(base, decoded.rgb, options)
+    if decoded.whole < 1:
+        told = f"The picture ends early: {_percent(decoded.whole)} of its rows could be read, and were hashed."
         base = replace(base, reason="unreadable", detail=told)
     if decoded.stills > 1:
         base = _animated(data, base, decoded, limit)
@@ -152,10 +152,10 @@ def _scaled(data: bytes, options: Options, limit: int) -> list[Print]:
     shrunk = scaled.shrink(data)
     if shrunk is None or shrunk.height * shrunk.width > limit:
         return []
-    upright = decoding.turn_of(decoding.jpeg_orientation(data))
-    made = pdq.hash_shrunk(shrunk, turned=options.turns or upright > 0)
     if options.regions and is_page(shrunk.pixels):
         return []  # small photographs on a page are lost in the scaled output
+    upright = decoding.turn_of(decoding.jpeg_orientation(data))
+    made = pdq.hash_shrunk(shrunk, turned=options.turns or upright > 0)
     wanted = range(len(made)) if options.turns else {0, upright}
     found = [Print(one.hex, one.quality, pdq.SCALED, turn=at) for at, one in enumerate(made) if at in wanted]
     if found and options.borders and shrunk.pixels.ndim == 3:
@@ -212,8 +212,6 @@ def _windows(rgb: Pixels, options: Options) -> tuple[str, ...]:
     return windows.windows(rgb)
 
 
-def _animated(data: bytes, base: Fingerprints, decoded: Decoded, limit: int) -> Fingerprints:
-    """Add the further frames that differ from all before; say so where a bound left some out."""
 def _paged(base: Fingerprints, rgb: Pixels, options: Options) -> Fingerprints:
     """Add the prints of photographs on a page; say so where a bound left some out."""
     from tocsin.media.regions import regions
@@ -232,6 +230,8 @@ def _paged(base: Fingerprints, rgb: Pixels, options: Options) -> Fingerprints:
     return replace(base, reason="too-large", detail=told)
 
 
+def _animated(data: bytes, base: Fingerprints, decoded: Decoded, limit: int) -> Fingerprints:
+    """Add the further frames that differ from all before; say so where a bound left some out."""
     kept: list[Frame] = []
     seen = [int(base.prints[0].hex, 16)]
     budget, read, cut = _STILL_PIXELS, 1, False

@@ -68,9 +68,9 @@ def _load(settings: dict[str, Any]) -> None:
 
     from tocsin.media import archives
     from tocsin.media.fingerprint import Options, fingerprint, fingerprint_pixels
+    from tocsin.media.regions import regions
 
     Image.init()
-    from tocsin.media.regions import regions
     Image.MAX_IMAGE_PIXELS = settings["pixels"] // 2
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     pi_heif.options.DECODE_THREADS = 1
@@ -81,9 +81,9 @@ def _load(settings: dict[str, Any]) -> None:
 
         cv2.setNumThreads(0)
     fingerprint_pixels(pixels, options)
+    regions(np.pad(pixels, ((64, 64), (64, 64), (0, 0)), constant_values=255), exact=True)
     for kind in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "JPEG2000"):
         made = BytesIO()
-    regions(np.pad(pixels, ((64, 64), (64, 64), (0, 0)), constant_values=255), exact=True)
         Image.fromarray(pixels).save(made, kind)
         fingerprint(made.getvalue(), options)
         fingerprint(made.getvalue()[: len(made.getvalue()) // 2], options)
