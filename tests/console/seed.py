@@ -379,6 +379,8 @@ def take(session: Session, hub: Hub, made: Seeded, label: str, at: datetime, **c
         if given["matches"]:
             words |= {"quotes": [], "context": [], "why": "A picture is 4 bits (PDQ) from an entry of a list."}
             words["media"] = media(given["matches"][0], str(given["path"]))
+            if label.startswith("gateway"):
+                words["media"]["place"] = "upload"
         sealed = sealing.seal(
             words,
             [picture()] if given["evidence"] == "picture" else [],
@@ -555,6 +557,40 @@ def _alerts(session: Session, hub: Hub, made: Seeded, now: datetime) -> None:
             talk=now,
         )
     made.alerts["top"] = top.id
+
+
+UPLOADED = {
+    "category": "known-media-match",
+    "signals": ["known-hash"],
+    "not_seen": [],
+    "benign": ["wrong-person"],
+    "clause": "3",
+    "condition": "custom",
+    "detector": "known-media",
+    "severity": 4,
+    "confidence": 0.98,
+    "evidence": "picture",
+    "thread": "account-17",
+}
+
+
+def gateway(hub: Hub, made: Seeded, now: datetime) -> str:
+    """Let an internet service's gateway be there, and an alert of two uploads by one account; return the alert's id."""
+    label, ines = "gateway-eu-1", made.people["ines"]
+    order = json.loads(
+        order_text("policy-2026", "video-service-eu", [label], made.recipient, sealing.new_identity()[1], now)
+    )
+    order |= {"kind": "platform-policy", "title": "Safety terms of the service"}
+    who = Who(ines, WebSession(id_hash="", person_id=ines.id, csrf=""))
+    with hub.store.session() as session:
+        signed = orders.sign(json.dumps(order), orders.keygen())
+        made.orders[label] = hub_orders.add(session, who, signed, now - timedelta(days=1)).id
+    with hub.store.session() as session:
+        _device(session, made, label, "video-service-eu", "ok", now)
+    for entry in ("harbour-1", "harbour-2"):
+        changes = UPLOADED | {"matches": [LISTED | {"entry": entry}], "path": f"{entry}.png"}
+        made.alerts["uploads"] = made.ring(hub, label, now, **changes)
+    return made.alerts["uploads"]
 
 
 def main(data: Path, port: int) -> None:

@@ -64,3 +64,11 @@ def test_entries_read_as_sentences():
 def test_an_agent_that_runs_as_root_is_said_plainly() -> None:
     line = strip.line_of("warning", AT, {"what": "runs-as-root", "count": 1})
     assert line.text == "The agent runs as the computer's administrator."
+
+
+def test_a_gateway_works_and_is_not_used():
+    rows = [stretch("quiet", 0, 120, coverage=1.0)]
+    found = strip.draw(rows, AT, AT + timedelta(hours=6), AT + timedelta(hours=2), platform=True)
+    assert found.summary == "0 findings; the gateway worked for 2 h; no silence."
+    assert [line.text for line in found.lines] == ["The gateway worked."]
+    assert [band.kind for band in found.bands] == ["seen"]

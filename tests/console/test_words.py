@@ -68,3 +68,16 @@ def test_sizes_and_confidences_are_plain():
 def test_talk_of_meeting_a_child_is_in_the_title():
     found = words.title("grooming-signal", ["age-under-18", "secrecy", "meeting-travel"])
     assert found == "Talk of meeting someone who says they are under 18: for review"
+
+
+def test_a_service_is_told_where_it_saw_something_and_who_said_it():
+    assert words.seen_in(["known-media", "known-media"]) == "in an upload"
+    assert words.seen_in(["live-stream", "conversation", "payments"]) == "in a live stream, a conversation and payments"
+    assert words.seen_in(["own-detector"]) == ""
+    assert words.direction("from-subject", platform=True) == "by the participant"
+    assert words.direction("from-subject") == "by the subject"
+
+
+def test_a_verdict_stands_within_a_sentence():
+    assert words.verdict("true-but-known") == "true, but known"
+    assert words.verdict(None) == "closed"

@@ -57,7 +57,7 @@ def test_contents_are_decided_by_keyboard_at_their_pictures_and_in_their_rows(
     expect(labels.nth(0)).to_have_text("Content 1: benign")
     expect(hold.nth(0)).to_be_focused()
     page.keyboard.press("1")
-    expect(labels.nth(0)).to_have_text("Content 1: true")
+    expect(labels.nth(0)).to_have_text("Content 1: true, a concern")
     page.keyboard.press("u")
     expect(labels.nth(0)).to_have_text("Content 1: not decided")
     page.keyboard.press("1")

@@ -99,6 +99,7 @@ class Detail:
     colleagues: list[Person]
     reportable: bool = False
     platform: bool = False
+    seen_in: str = ""
     matches: list[known.Shown] = field(default_factory=list)
     more_matches: int = 0
     contents: list[ContentRow] = field(default_factory=list)
@@ -119,6 +120,7 @@ def detail_of(
     evidence = _evidence(session, findings)
     first = findings[0] if findings else None
     held = contents.of_alert(session, alert)
+    platform = clauses.is_platform(session, alert.order_id)
     detail = Detail(
         order=order,
         signals=_signals(alert, findings),
@@ -134,13 +136,14 @@ def detail_of(
         pictures_allowed=order is not None and _allows_pictures(order),
         colleagues=[each for each in alerts.ladder(session, alert.unit_id) if each.id != at.who.id],
         reportable=_reportable(session, alert),
-        platform=clauses.is_platform(session, alert.order_id),
+        platform=platform,
+        seen_in=words.seen_in(finding.detector for finding in findings) if platform else "",
         matches=[known.shown(each, schemes.meaning(each)) for each in alert.matches[: known.SHOWN]],
         more_matches=max(0, len(alert.matches) - known.SHOWN),
         contents=[_content(each, names) for each in held] if len(held) > 1 else [],
         items=_items(session, given, findings, held),
     )
-    return detail, _strip(session, at, alert)
+    return detail, _strip(session, at, alert, platform)
 
 
 def _reportable(session: Session, alert: Alert) -> bool:
@@ -193,7 +196,7 @@ def _content(content: contents.Content, names: dict[str, str]) -> ContentRow:
 def _items(
     session: Session, given: Consultation | None, findings: list[FindingRecord], held: list[contents.Content]
 ) -> list[dict[str, Any]]:
-    """Return where the newest pieces of evidence are fetched, oldest first; nothing without a consultation.
+    """Return where the newest pieces of evidence are fetched, by content, oldest first; nothing without a consultation.
 
     Where there are too many to show, those of contents that nobody has decided come before others.
     """
@@ -204,7 +207,7 @@ def _items(
     done = {each.number for each in held if each.decided is not None}
     stored = [record for record in visibility.evidence(session, given) if record.status == "stored"]
     stored.sort(key=lambda record: (shows.get(record.digest) not in done, seen[record.digest]))
-    chosen = sorted(stored[-ITEMS_MOST:], key=lambda record: seen[record.digest])
+    chosen = sorted(stored[-ITEMS_MOST:], key=lambda record: (shows.get(record.digest, 0), seen[record.digest]))
     return [
         {
             "digest": record.digest,
@@ -257,9 +260,9 @@ def _quality(session: Session, at: Visit, alert: Alert) -> dict[str, int] | None
     return {"decided": total, "true": sum(n for v, n in decided.items() if v.is_true)} if total >= 5 else None
 
 
-def _strip(session: Session, at: Visit, alert: Alert) -> strip.Strip | None:
+def _strip(session: Session, at: Visit, alert: Alert, platform: bool) -> strip.Strip | None:
     if alert.device_id is None:
         return None
     half = timedelta(hours=timeline.HOURS / 2)
     begins, ends = alert.first_at - half, max(alert.last_at, alert.first_at) + half
-    return strip.draw(timeline.around(session, alert), begins, ends, at.now)
+    return strip.draw(timeline.around(session, alert), begins, ends, at.now, platform=platform)

@@ -1,7 +1,7 @@
 """The six hours around an alert, drawn: bands of coverage and gaps, ticks for findings, and the same in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,9 @@ from tocsin.hub.timeline import SILENCE, Stretch
 WIDTH = 1000
 HEIGHT = 44
 _GAPS = ("silent", "gap", "blind", "unsupported", "stopped")
+_WORKING = ("quiet", "working")
 _KINDS = {
+    "working": "working",
     "quiet": "in use",
     "idle": "idle",
     "silent": "silent",
@@ -32,6 +34,7 @@ _KINDS = {
     "finding": "finding",
 }
 _SENTENCES = {
+    "working": "The gateway worked.",
     "idle": "Nobody at the device, or it was locked.",
     "silent": "Not heard from. Not observed says nothing either way.",
     "blind": "In use, and nothing was seen.",
@@ -104,10 +107,24 @@ class Strip:
     hours: list[datetime] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     summary: str = ""
+    platform: bool = False
 
 
-def draw(rows: Sequence[Stretch], begins: datetime, ends: datetime, now: datetime, most_lines: int = 60) -> Strip:
-    """Draw the rows of hub/timeline.py between two moments; what lies after ``now`` stays empty."""
+def draw(
+    rows: Sequence[Stretch],
+    begins: datetime,
+    ends: datetime,
+    now: datetime,
+    most_lines: int = 60,
+    *,
+    platform: bool = False,
+) -> Strip:
+    """Draw the rows of hub/timeline.py between two moments; what lies after ``now`` stays empty.
+
+    ``platform``: a service's gateway, of which one says that it worked, not that somebody used it.
+    """
+    if platform:
+        rows = [replace(row, coverage=None, kind="working" if row.kind == "quiet" else row.kind) for row in rows]
     span = (ends - begins).total_seconds()
 
     def x(at: datetime) -> float:
@@ -126,7 +143,7 @@ def draw(rows: Sequence[Stretch], begins: datetime, ends: datetime, now: datetim
         if width == 0.0:
             continue
         title = _text(row)
-        if row.kind == "quiet":
+        if row.kind in _WORKING:
             share = 1.0 if row.coverage is None else row.coverage
             height = max(4.0, round(HEIGHT * share, 1))
             bands.append(Band("seen", left, HEIGHT - height, width, height, title))
@@ -136,7 +153,8 @@ def draw(rows: Sequence[Stretch], begins: datetime, ends: datetime, now: datetim
             bands.append(Band("gap", left, 0, width, HEIGHT, title))
     ticks.sort(key=lambda tick: tick.this)
     hours = [begins + (ends - begins) * i / 6 for i in range(6)]
-    return Strip(bands, ticks, hours, _lines(rows, most_lines), _summary(rows, min(ends, now) - begins))
+    summary = _summary(rows, min(ends, now) - begins)
+    return Strip(bands, ticks, hours, _lines(rows, most_lines), summary, platform)
 
 
 def _lines(rows: Sequence[Stretch], most: int) -> list[Line]:
@@ -144,7 +162,7 @@ def _lines(rows: Sequence[Stretch], most: int) -> list[Line]:
     found = [row.begins for row in rows if row.kind == "finding"]
     for row in sorted(rows, key=lambda each: each.begins):
         length = row.ends - row.begins
-        if row.kind in ("quiet", "idle") and length < timedelta(minutes=1):
+        if row.kind in (*_WORKING, "idle") and length < timedelta(minutes=1):
             continue
         until = row.ends if length > timedelta(seconds=1) else None
         line = Line(row.begins, until, _KINDS.get(row.kind, row.kind), _text(row, found), row.here)
@@ -184,11 +202,14 @@ def _summary(rows: Sequence[Stretch], passed: timedelta) -> str:
     dark = sum(
         (row.ends - row.begins).total_seconds() for row in rows if row.kind in _GAPS and row.ends - row.begins > SILENCE
     )
+    worked = sum((row.ends - row.begins).total_seconds() for row in rows if row.kind == "working")
     findings = sum(row.kind == "finding" for row in rows)
     first = rows[0].begins if rows else None
     parts = [f"{findings} finding{'' if findings == 1 else 's'}"]
     if active:
         parts.append(f"in use for {words.span(active)}, {seen / active * 100:.0f} % of it observed")
+    if worked:
+        parts.append(f"the gateway worked for {words.span(worked)}")
     parts.append(f"silent for {words.span(dark)}" if dark else "no silence")
     if first is None:
         return f"The journal holds nothing for these {words.span(passed.total_seconds())}: not observed."

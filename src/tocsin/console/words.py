@@ -12,7 +12,7 @@ SEVERITIES: Final[Mapping[int, str]] = MappingProxyType(
         5: "imminent risk to a person, if true",
         4: "serious, if true",
         3: "needs a look within the day",
-        2: "a matter of the order, not urgent",
+        2: "a matter of the order or policy, not urgent",
         1: "for the record",
     }
 )
@@ -26,7 +26,7 @@ VERDICTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "true-concern": ("True, a concern", "what was seen happened, and somebody must act on it"),
         "true-but-known": ("True, but known", "it happened; it was already known or is allowed by an exception"),
         "benign": ("Benign", "it happened, and it is harmless"),
-        "detector-error": ("Detector error", "the screen was misread, or the words do not mean this"),
+        "detector-error": ("Detector error", "something was misread, or it does not mean this"),
         "cannot-tell": ("Cannot tell", "what is here does not decide it"),
     }
 )
@@ -81,6 +81,15 @@ _TITLES: Final[tuple[tuple[str, str], ...]] = (
     ("wiper", "Wiping or history-cleaning tool: for review"),
     ("vault", "Vault or hidden-container tool: for review"),
     ("virtual-machine", "Virtual machine or sandbox: for review"),
+)
+_SEEN_IN: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "known-media": "an upload",
+        "live-stream": "a live stream",
+        "conversation": "a conversation",
+        "phrases": "a conversation",
+        "payments": "payments",
+    }
 )
 _CONTACT: Final[tuple[tuple[str, str], ...]] = (
     ("age-under-18", "Contact with someone who says they are under 18: for review"),
@@ -172,9 +181,21 @@ def why(signals: Sequence[str], clauses: Iterable[Any], findings: int) -> str:
     return " ".join(parts)
 
 
-def direction(code: str) -> str:
-    """Return who said it to whom, or nothing when that is not known."""
-    return {"from-subject": "by the subject", "to-subject": "to the subject"}.get(code, "")
+def direction(code: str, platform: bool = False) -> str:
+    """Return who said it to whom, or nothing when that is not known; ``platform``: at an internet service."""
+    whom = "participant" if platform else "subject"
+    return {"from-subject": f"by the {whom}", "to-subject": f"to the {whom}"}.get(code, "")
+
+
+def seen_in(detectors: Iterable[str]) -> str:
+    """Return where an internet service saw something, by the detectors that did: "in an upload"; "" if unknown."""
+    places = list(dict.fromkeys(_SEEN_IN[name] for name in detectors if name in _SEEN_IN))
+    return f"in {listed(places)}" if places else ""
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a phrase: "an upload, a live stream and payments"."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def confidence(value: float) -> str:

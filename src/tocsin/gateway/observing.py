@@ -70,7 +70,7 @@ def observation(gateway: "Gateway", sighting: Sighting) -> Observation:
         body=MediaSeen(
             prints=sighting.prints,
             matches=sighting.matches,
-            place="file",
+            place="upload",
             name=sighting.name or sighting.signal[:200],
             size=len(sighting.data),
         ),

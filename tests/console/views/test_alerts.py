@@ -151,3 +151,17 @@ def test_known_media_names_list_entry_and_distance_and_no_file(site, words_of) -
     )
     assert "Like known media: list Example list, 1 picture, for review" in weaker
     assert "This is a weaker sign" in weaker
+
+
+def test_an_alert_of_a_service_speaks_of_its_uploads_and_policy_not_of_a_supervised_screen(site, words_of):
+    alert = site.seeded_module.gateway(site.hub, site.seeded, site.clock.now())
+    for path in (f"/alerts/{alert}", f"/review/{alert}"):
+        page = words_of(site.get("ines", path))
+        assert "in an upload" in page
+        assert "Sealed at the gateway" in page
+        main = page[page.index("A-13") :].replace("Private window", "")
+        for said in ("the screen", "keyboard", "the subject", "this device", "in use", "the order names"):
+            assert said not in main, (path, said)
+    page = words_of(site.get("ines", f"/alerts/{alert}"))
+    assert "Exceptions in the policy" in page
+    assert "From the gateway's signed journal alone." in page

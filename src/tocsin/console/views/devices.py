@@ -11,7 +11,7 @@ from tocsin.console import pages, strip
 from tocsin.console.device_rows import DeviceRow
 from tocsin.console.journal import notable_of
 from tocsin.console.visit import UNIT, Visit, visit
-from tocsin.hub import enrolment, timeline, visibility
+from tocsin.hub import clauses, enrolment, timeline, visibility
 from tocsin.hub.refusals import Refused
 from tocsin.hub.store.schema import Alert, Device, OrderRecord
 
@@ -65,15 +65,16 @@ def _page(at: Visit, device_id: str, status: int = 200, error: str = "") -> Resp
             device=DeviceRow.of(device),
             order_reference=order.reference if order else "–",
             notable=notable_of(session, visibility.journal(at.who), device.id, since),
-            strip=_recent(session, at, device.id),
+            strip=_recent(session, at, device),
             error=error,
             said="",
         )
 
 
-def _recent(session: Session, at: Visit, device_id: str) -> strip.Strip:
+def _recent(session: Session, at: Visit, device: Device) -> strip.Strip:
     """Draw the last six hours: the timeline around an alert that would have been now, three hours ago."""
     middle = at.now - timedelta(hours=timeline.HOURS / 2)
-    here = Alert(id="", device_id=device_id, first_at=middle, last_at=middle)
+    here = Alert(id="", device_id=device.id, first_at=middle, last_at=middle)
     rows = timeline.around(session, here)
-    return strip.draw(rows, at.now - timedelta(hours=timeline.HOURS), at.now, at.now)
+    platform = clauses.is_platform(session, device.order_id)
+    return strip.draw(rows, at.now - timedelta(hours=timeline.HOURS), at.now, at.now, platform=platform)

@@ -1,17 +1,24 @@
 // Verdicts on the contents of one item: a digit decides the content whose row or picture has the focus.
 
 const NAMES = "#contents .content[data-content]";
+const waiting = []; // what was asked for while the card was on its way: done in order once it has come back
+let busy = false;
 let at = ""; // the content that was decided last, to go on from once its card has come back
 
 const numberOf = (node) => node?.closest?.("[data-content]")?.dataset.content ?? "";
 
+export function inTurn(act) {
+  if (!busy) return act();
+  waiting.push(act);
+  return true;
+}
+
 // The digits 1 to 5, where a content has the focus.
 export function decide(choice) {
   const number = numberOf(document.activeElement);
-  const button = number && document.querySelector(`${NAMES}[data-content="${CSS.escape(number)}"] [data-choice="${choice}"]`);
-  if (!button) return false;
-  button.click();
-  return true;
+  const button = () => document.querySelector(`${NAMES}[data-content="${CSS.escape(number)}"] [data-choice="${choice}"]`);
+  if (!number || !button()) return false;
+  return inTurn(() => { button()?.click(); return true; });
 }
 
 // To the next content without a verdict, from the one that has the focus or was decided last.
@@ -39,11 +46,17 @@ function showVerdicts() {
   for (const label of document.querySelectorAll("figure[data-content] .of-content")) {
     const number = numberOf(label);
     const row = document.querySelector(`${NAMES}[data-content="${CSS.escape(number)}"]`);
-    label.textContent = `Content ${number}${row ? `: ${row.querySelector(".verdict").textContent.split(",")[0]}` : ""}`;
+    label.textContent = `Content ${number}${row ? `: ${row.dataset.said}` : ""}`;
   }
 }
 
+function settle() {
+  busy = false;
+  waiting.length = 0;
+}
+
 export function startContents(root) {
+  if (root === document || ["main", "detail"].includes(root.id)) settle();
   if (!document.getElementById("contents")) return;
   showVerdicts();
   if (!(root instanceof Element) || root.id !== "contents") return;
@@ -51,6 +64,12 @@ export function startContents(root) {
   const onward = document.getElementById("go-on");
   if (onward) onward.focus();
   else if (document.activeElement === document.body) nextContent(); // the card was where the focus stood
+  busy = false;
+  waiting.shift()?.();
 }
+
+const ofContents = (event) => event.detail?.target?.id === "contents";
+document.addEventListener("htmx:beforeRequest", (event) => { if (ofContents(event)) busy = true; });
+for (const kind of ["htmx:sendError", "htmx:sendAbort", "htmx:timeout"]) document.addEventListener(kind, settle);
 
 document.addEventListener("submit", (event) => { if (event.target.closest?.("#contents")) at = numberOf(event.target); });

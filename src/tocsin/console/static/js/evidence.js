@@ -10,6 +10,7 @@ import { recordView } from "./views.js";
 
 const ABREAST = 4;
 const SPEAKERS = { subject: "subject", other: "other", unknown: "not known" };
+const PARTICIPANTS = { ...SPEAKERS, subject: "participant" }; // at an internet service
 const speakerOf = (name) => (Object.hasOwn(SPEAKERS, name) ? name : "unknown");
 
 function element(tag, className, text) {
@@ -70,7 +71,7 @@ function marked(text, spans) {
   return into;
 }
 
-function showWords(thread, places) {
+function showWords(thread, places, speakers) {
   thread.replaceChildren();
   for (const place of places) {
     const where = [place.app, place.title && `“${place.title}”`].filter(Boolean).join(", ");
@@ -85,7 +86,7 @@ function showWords(thread, places) {
       if (!line.hit && line.speaker === "unknown" && [...line.text.trim()].length < 2) continue; // a scroll bar read as a digit
       const row = element("div", line.hit ? "msg hit" : "msg");
       row.append(line.at ? timeElement(line.at, "clock") : element("span", "speaker", ""));
-      row.append(element("span", "speaker", SPEAKERS[line.speaker]));
+      row.append(element("span", "speaker", speakers[line.speaker]));
       row.append(marked(line.text, line.spans));
       thread.append(row);
     }
@@ -134,7 +135,7 @@ async function openAll(box) {
   await Promise.all(Array.from({ length: ABREAST }, work));
   if (!box.isConnected || !keyring.isUnlocked()) return;
   const opened = documents.filter(Boolean);
-  showWords(part("thread"), merge(opened));
+  showWords(part("thread"), merge(opened), box.dataset.platform === "1" ? PARTICIPANTS : SPEAKERS);
   showMedia(part("media"), opened);
   showFacts(part("media"), opened);
   const gallery = part("pictures");

@@ -1,6 +1,6 @@
 // The keyboard: single keys, never while someone types and never with a modifier held.
 import { rows } from "./board.js";
-import { decide, nextContent } from "./contents.js";
+import { decide, inTurn, nextContent } from "./contents.js";
 
 const typing = (element) => element?.matches?.("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
 
@@ -70,7 +70,7 @@ const deeds = {
   a: () => press("a"),
   e: () => press("e") && (document.getElementById("e-reason")?.select(), true),
   o: () => press("o"),
-  u: () => press("u"),
+  u: () => inTurn(() => press("u")),
   t: () => close("true-concern"),
   f: () => close("benign"),
   "/": () => { const field = document.getElementById("q"); field?.focus(); field?.select(); return Boolean(field); },

@@ -4,6 +4,7 @@ const DIGESTS = [["sha256", "SHA-256"], ["sha1", "SHA-1"], ["md5", "MD5"]];
 const HEX = /^[0-9a-f]{2,128}$/;
 const ROADS = { sha256: "SHA-256", sha1: "SHA-1", md5: "MD5", pdq: "PDQ", photodna: "PhotoDNA", video: "its frames", window: "part of a picture" };
 const MADE = { full: "from the whole picture", scaled: "from the decoder's smaller picture", screen: "from the screen" };
+const PLACES = { file: "among the files", upload: "in an upload", stream: "in a live stream" };
 const KINDS = { picture: "picture", video: "video" };
 
 const words = (value, most = 1000) => (typeof value === "string" ? value.slice(0, most) : "");
@@ -33,7 +34,7 @@ function place(media) {
     const where = box.length === 4 && !box.includes(null) ? `, ${box[2]} × ${box[3]} pixels at ${box[0]}, ${box[1]}` : "";
     return `A ${kind} on the screen${where}`;
   }
-  return `A ${kind} among the files`;
+  return `A ${kind} ${PLACES[media.place] ?? PLACES.file}`;
 }
 
 // The rows of one piece of evidence: [what, value, whether the value is code].
