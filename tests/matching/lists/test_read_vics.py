@@ -67,6 +67,15 @@ def test_a_file_that_is_cut_gives_what_came_before_and_says_so():
     assert "breaks off" in rows[-1].reason
 
 
+@pytest.mark.parametrize("start", ["", '{"value":[', '{"value":[{"MD5":"' + M[0] + '"},{"MD5":"' + M[1] + '","Tags":'])
+def test_json_that_is_nested_without_end_is_refused_at_once(start):
+    *before, last = read_vics(io.BytesIO((start + '[{"a":' * 2_000_000).encode()))
+    assert isinstance(last, Rejected)
+    assert last.fatal
+    assert "more than 64 deep" in last.reason
+    assert all(isinstance(one, Entry) for one in before)
+
+
 def test_json_of_something_else_is_refused():
     [one] = read({"name": "x"})
     assert one.fatal

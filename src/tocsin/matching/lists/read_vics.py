@@ -13,6 +13,7 @@ import ijson
 
 from tocsin.matching.lists.entry import BadRow, Entry, Rejected, hash_key, keep_hash, read_date, shortened
 from tocsin.matching.lists.lines import as_utf8
+from tocsin.matching.lists.nesting import Shallow, TooDeepError
 
 _HEADER_EVENTS = 200_000
 _HASHES = ("md5", "sha1", "sha256", "pdq", "photodna")
@@ -25,18 +26,20 @@ def read_vics(file: BinaryIO) -> Iterator[Entry | Rejected]:
     """Yield the Media of a hash list (``#Media``) or of all cases (``#Cases``). A broken end is a fatal Rejected."""
     number = 0
     try:
-        context, prefix = _header(as_utf8(file))
+        context, prefix = _header(Shallow(as_utf8(file)))
         if not prefix:
             yield Rejected(0, "no array of media in this JSON", shortened(context), fatal=True)
             return
-        for media in ijson.items(as_utf8(file), prefix):
+        for media in ijson.items(Shallow(as_utf8(file)), prefix):
             number += 1
             yield _entry(number, media, context)
+    except TooDeepError as error:
+        yield Rejected(number + 1, f"the JSON is no list of media: {error}", "", fatal=True)
     except (ijson.JSONError, UnicodeDecodeError, RecursionError) as error:
         yield Rejected(number + 1, f"the JSON breaks off or is damaged here ({shortened(error, 80)})", "", fatal=True)
 
 
-def _header(file: BinaryIO) -> tuple[str, str]:
+def _header(file: Shallow) -> tuple[str, str]:
     """Return the context URI and the path of the media, both spelt as the file spells them."""
     context, value, cases = "", "", False
     for path, event, held in itertools.islice(ijson.parse(file), _HEADER_EVENTS):
