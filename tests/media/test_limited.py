@@ -1,5 +1,6 @@
 import logging
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -228,6 +229,17 @@ def test_a_worker_that_cannot_start_is_an_error_not_a_result(monkeypatch):
     monkeypatch.setattr(limited._Worker, "module", "tocsin.media.no_such_worker")
     with Limited(1) as pool, pytest.raises(LimitedError, match="could not be started"):
         pool.fingerprint(b"words")
+
+
+def test_a_worker_that_may_not_be_run_is_an_error_in_a_sentence_and_leaves_nothing_open(monkeypatch, tmp_path):
+    program = tmp_path / "python"
+    program.write_text("not to be run")
+    monkeypatch.setattr(sys, "executable", str(program))
+    with Limited(1) as pool:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        with pytest.raises(LimitedError, match=r"pictures cannot be run: Permission denied\."):
+            pool.fingerprint(b"words")
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_what_a_system_cannot_take_away_is_said_once(monkeypatch, caplog, pool):

@@ -114,7 +114,7 @@ class _Worker:
         command = [sys.executable, "-P", "-m", self.module, str(theirs.fileno()), settings]
         environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
-        with theirs:
+        try:
             self._process = subprocess.Popen(
                 command,
                 pass_fds=(theirs.fileno(),),
@@ -124,6 +124,11 @@ class _Worker:
                 env=environment,
                 start_new_session=True,
             )
+        except OSError as error:
+            ours.close()
+            raise LimitedError(f"The limited process that decodes pictures cannot be run: {error.strerror}.") from error
+        finally:
+            theirs.close()
         self._sock = ours
         try:
             hello = messages.receive(ours, time.monotonic() + _START_S)

@@ -3,11 +3,15 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tocsin.gateway.streams.looks import Look
 from tocsin.gateway.streams.pool import BrokenError, Pool, PoolSettings, Watched
+from tocsin.media.limited import LimitedError
 from tocsin.model import NotScanned
 
 
@@ -58,6 +62,19 @@ def test_a_piece_is_cut_in_the_process_too(film: Callable, tmp_path: Path) -> No
     assert isinstance(found, dict)
     assert found["data"][4:8] == b"ftyp"
     assert isinstance(asyncio.run(cut(b"nothing")), NotScanned)
+
+
+def test_a_process_that_may_not_be_run_is_an_error_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def watch() -> None:
+        async with Pool() as pool:
+            await pool.watch(Watched(lambda _: None), opened(tmp_path, "x", b"x"), framed=False)
+
+    (tmp_path / "python").write_text("not to be run")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(LimitedError, match=r"streams cannot be run: Permission denied\."):
+        asyncio.run(watch())
 
 
 def test_streams_of_a_process_that_ends_are_halved_until_the_culprit_is_alone(tmp_path: Path) -> None:

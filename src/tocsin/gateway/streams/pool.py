@@ -219,7 +219,7 @@ class _Worker:
         command = [sys.executable, "-P", "-m", "tocsin.gateway.streams.worker", str(theirs.fileno())]
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-        with theirs:
+        try:
             self._process = subprocess.Popen(
                 [*command, json.dumps(self._settings)],
                 pass_fds=(theirs.fileno(),),
@@ -229,6 +229,11 @@ class _Worker:
                 env=environment,
                 start_new_session=True,
             )
+        except OSError as error:
+            ours.close()
+            raise LimitedError(f"The limited process that decodes streams cannot be run: {error.strerror}.") from error
+        finally:
+            theirs.close()
         self._sock = ours
         try:
             hello = await asyncio.wait_for(self._receive(), _START_S)
