@@ -1,5 +1,7 @@
 import logging
 import os
+import select
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -223,6 +225,42 @@ def test_a_pool_that_is_closed_leaves_no_process_and_scans_nothing(scenery, odd)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert pool.fingerprint(b"words").reason == "failed"
+
+
+OWNER = """
+import sys, threading
+from tocsin.media import limited
+limited._Worker.module = "made_worker"
+pool = limited.Limited(1)
+assert not pool.processes and pool.missing is not None
+(pid,) = pool.processes
+threading.Thread(target=pool.fingerprint, args=(b"loop",), daemon=True).start()
+print(pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@LINUX_ROOT
+def test_a_worker_ends_with_its_owner_whatever_it_is_in_the_middle_of():
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", OWNER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as owner:
+        pid = int(owner.stdout.readline())
+        ended = select.poll()
+        handle = os.pidfd_open(pid)
+        ended.register(handle, select.POLLIN)
+        before = worked(pid)
+        while worked(pid) < before + 10 and not ended.poll(0):
+            pass  # it turns the file's endless loop
+        assert not ended.poll(0)
+        owner.kill()
+        assert ended.poll(20_000), "it would go on until its own alarm, 40 seconds from its start"
+        os.close(handle)
+
+
+def worked(pid):
+    """Return how much of the processor's time a process has used, in ticks of 10 ms."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
 
 
 def test_a_worker_that_cannot_start_is_an_error_not_a_result(monkeypatch):

@@ -1,5 +1,7 @@
 import io
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +39,25 @@ def worker(**settings):
             ours.close()
             process.kill()
             process.wait()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends it at once")
+@pytest.mark.parametrize("moment", ["before it began", "while it waits"])
+def test_it_ends_at_once_when_the_pipe_of_its_owner_ends(moment):
+    there, here = os.pipe()
+    ours, theirs = socket.socketpair()
+    if moment == "before it began":
+        os.close(here)
+    with ours:  # the socket stays open
+        with theirs:
+            command = [sys.executable, "-m", "tocsin.media.worker", str(theirs.fileno())]
+            settings = json.dumps(SETTINGS | {"owner": there})
+            process = subprocess.Popen([*command, settings], pass_fds=(theirs.fileno(), there))
+        os.close(there)
+        if moment == "while it waits":
+            assert messages.receive(ours)["ready"]
+            os.close(here)
+        assert process.wait(60) == -signal.SIGIO
 
 
 def ask(sock, path, members=False):

@@ -110,7 +110,7 @@ class _Worker:
         self.stop()
         self._video = video
         ours, theirs = socket.socketpair()
-        settings = json.dumps(self._settings | {"frames": video})
+        settings = json.dumps(self._settings | {"frames": video, "owner": 0})
         command = [sys.executable, "-P", "-m", self.module, str(theirs.fileno()), settings]
         environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
@@ -118,7 +118,7 @@ class _Worker:
             self._process = subprocess.Popen(
                 command,
                 pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its end there tells the process that this one is gone
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=environment,
@@ -193,7 +193,7 @@ class _Worker:
         if self._process is not None:
             if self._process.poll() is None:
                 self._process.kill()
-            self._process.wait()
+            self._process.communicate()
             self._process = None
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -45,6 +46,21 @@ def test_a_stream_is_watched_by_its_number(worker: tuple[socket.socket, int], fi
         looks.append(told["look"])
     assert told["ended"] is True
     assert len(looks) == 6
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux ends it at once")
+def test_it_ends_at_once_when_the_pipe_of_its_owner_ends() -> None:
+    ours, theirs = socket.socketpair()
+    there, here = os.pipe()
+    settings = {"nice": 0, "memory": 2 << 30, "descriptors": 64, "owner": there}
+    command = [sys.executable, "-P", "-m", "tocsin.gateway.streams.worker", str(theirs.fileno()), json.dumps(settings)]
+    with ours:  # the socket stays open
+        process = subprocess.Popen(command, pass_fds=(theirs.fileno(), there))
+        theirs.close()
+        os.close(there)
+        assert messages.receive(ours, time.monotonic() + 60)["ready"]
+        os.close(here)
+        assert process.wait(60) == -signal.SIGIO
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what Linux tells of a process")

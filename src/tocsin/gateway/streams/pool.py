@@ -221,9 +221,9 @@ class _Worker:
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
         try:
             self._process = subprocess.Popen(
-                [*command, json.dumps(self._settings)],
+                [*command, json.dumps(self._settings | {"owner": 0})],
                 pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its end there tells the process that this one is gone
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=environment,
@@ -281,7 +281,7 @@ class _Worker:
             self._sock.close()
             self._sock = None
         if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
+            await asyncio.to_thread(self._process.communicate)
 
     async def _listen(self) -> None:
         try:

@@ -31,6 +31,8 @@ def main() -> None:
     sock = socket.socket(fileno=int(sys.argv[1]))
     settings = json.loads(sys.argv[2])
     try:
+        if "owner" in settings:
+            confinement.end_with(settings["owner"])
         with contextlib.suppress(OSError):
             os.nice(settings["nice"])
         missing = confinement.isolate()
