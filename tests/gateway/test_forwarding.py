@@ -1,4 +1,5 @@
 import asyncio
+import sys
 
 import pytest
 
@@ -63,3 +64,34 @@ def test_a_body_that_ends_early_is_refused_and_not_handed_on(tmp_path, messages)
         return caught.value.status
 
     assert asyncio.run(hand_on()) == 400
+
+
+def test_a_call_is_handed_on_without_looking_for_packages_on_the_disk(tmp_path, monkeypatch):
+    looked, answers = [], []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, *_):
+            looked.append(name)
+
+    async def hand_on():
+        async def answer(reader, writer):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+        server = await asyncio.start_unix_server(answer, tmp_path / "core")
+        core = Core(tmp_path / "core")
+        scope = {"type": "http", "method": "GET", "path": "/x", "raw_path": b"/x", "query_string": b"", "headers": []}
+
+        async def send(message):
+            answers.append(message.get("body", b""))
+
+        await core.forward(scope, None, send)
+        monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+        await core.forward(scope, None, send)
+        await core.close()
+        server.close()
+
+    asyncio.run(hand_on())
+    assert b"".join(answers) == b"{}{}"
+    assert looked == []

@@ -6,8 +6,10 @@ whom it knows; sightings (what a lookup matched) go by a path that nobody outsid
 
 import json
 import struct
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +38,9 @@ _HOP = frozenset(
     {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"upgrade", b"proxy-connection", b"host", CLUSTER_KEY}
 )
 _TIMES = httpx.Timeout(300.0, connect=5.0)
+_LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=16)  # idle ones are looked at for every call
+if find_spec("sniffio") is None:
+    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type] # httpcore looks for it on the disk at every call
 
 router = APIRouter(include_in_schema=False)
 
@@ -48,7 +53,7 @@ class Core:
         self._url = httpx.URL("http://core" if isinstance(where, Path) else where)
         self._key = [(CLUSTER_KEY, key.encode())] if key else []
         self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=socket, limits=httpx.Limits(max_connections=256)),
+            transport=httpx.AsyncHTTPTransport(uds=socket, limits=_LIMITS),
             base_url=self._url,
             headers=self._key,
             timeout=_TIMES,
