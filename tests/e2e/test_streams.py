@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from PIL import Image
 from streaming import FFMPEG, SIZE, free_port, landscape, make_stream, make_video, needs_ffmpeg, pushing, serving
 from tiny_onnx import MANIFEST, model
 
+from tocsin.demo.desktop import until
 from tocsin.evidence.sealing import new_identity, open_sealed
 
 pytestmark = [pytest.mark.e2e, needs_ffmpeg]
@@ -88,7 +88,7 @@ def test_a_transport_stream_over_http(made: tuple[Path, Path]) -> None:
     port = free_port()
     target = ("-f", "mpegts", "-listen", "1", f"http://127.0.0.1:{port}")
     with pushing(made[0], *target):
-        found_by(command(made, f"http://127.0.0.1:{port}/", "--give-up", "8"))
+        found_by(command(made, f"http://127.0.0.1:{port}/", "--seconds", "12"))
 
 
 LOCKED = ("-hls_enc", "1", "-hls_enc_key", "0123456789abcdef")
@@ -111,10 +111,10 @@ def test_hls_while_it_is_made(
 ) -> None:
     hls = ("-f", "hls", "-hls_time", "1", "-hls_list_size", "4", "-hls_segment_type", kind, "-hls_flags", flags)
     playlist = tmp_path / "live.m3u8"
-    with pushing(made[0], *hls, *more, playlist.name, folder=tmp_path), serving(tmp_path) as there:
-        deadline = time.monotonic() + 20
-        while not playlist.exists() and time.monotonic() < deadline:
-            pass
+    with pushing(made[0], *hls, *more, playlist.name, folder=tmp_path) as pusher, serving(tmp_path) as there:
+        if more and flags == "single_file":
+            pusher.wait(60)  # ffmpeg writes such a file late, in large pieces: until then its segments are not there
+        until(playlist.exists, 20, "a playlist")
         found_by(command(made, f"{there}/live.m3u8"))
 
 
