@@ -1,3 +1,5 @@
+import re
+
 from tocsin.evidence.call_log import verify_log
 from tocsin.gateway.access import new_key
 
@@ -56,3 +58,33 @@ def test_a_batch_counts_as_many_calls_as_it_asks_questions(serving):
     asked = {"queries": [{"signal_type": "pdq", "signal": "0" * 64}] * 100}
     assert api.post("/m/lookup/batch", json=asked, headers={"X-API-Key": key}).status_code == 200
     assert api.post("/m/lookup/batch", json=asked, headers={"X-API-Key": key}).status_code == 429
+
+
+KEYLESS = ("/status", "/site-map", "/openapi", "/docs", "/metrics", "/healthz", "/serve")
+"""Calls that answer anybody, or a partner by a wire of its own (tests/gateway/api/test_serving.py)."""
+
+
+def test_every_call_that_asks_for_something_is_in_the_log(serving):
+    api = serving()
+    api.post("/c/banks", json={"name": "BANK_A"})
+    silent = []
+    for path, operations in api.app.openapi()["paths"].items():
+        if "get" not in operations or path.startswith(KEYLESS):
+            continue
+        asked = re.sub(r"\{number\}", "1", re.sub(r"\{name\}", "BANK_A", path))
+        before = api.gateway.audit.log.size
+        answer = api.get(re.sub(r"\{\w+(:\w+)?\}", "x1", asked))
+        if answer.status_code < 400 and api.gateway.audit.log.size == before:
+            silent.append(path)
+    assert silent == []
+
+
+def test_reading_of_exchanges_and_partners_is_in_the_log(serving):
+    api = serving()
+    asked = ("/c/exchanges", "/c/exchanges/api/ncmec", "/c/exchange/NCII/status", "/v1/exchanges/NCII/verdicts",
+             "/v1/partners")  # fmt: skip
+    for path in asked:
+        api.get(path)
+    log = (api.gateway.settings.audit / "core" / "000001.jsonl").read_text()
+    for path in asked:
+        assert f'["open","read","{path}"]' in log

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from tocsin.gateway.access import Caller, allow
+from tocsin.gateway.access import Caller, allow, reading
 from tocsin.gateway.exchanges.apis import APIS, api_named
 from tocsin.gateway.exchanges.desk import Desk
 from tocsin.gateway.exchanges.partners import Reader
@@ -22,6 +22,7 @@ router = APIRouter(tags=["exchanges"])
 EXCHANGE = "exchange"
 Curator = Annotated[Caller, Depends(allow("curate"))]
 Admin = Annotated[Caller, Depends(allow("admin"))]
+Reading = Annotated[Caller, Depends(reading("curate"))]
 
 
 def desk_of(request: Request) -> Desk:
@@ -88,13 +89,13 @@ class Sharing(BaseModel):
 
 
 @router.get("/c/exchanges/apis")
-def apis(_: Curator) -> list[str]:
+def apis(_: Reading) -> list[str]:
     """Return the kinds of exchange that can be read."""
     return list(APIS)
 
 
 @router.get("/c/exchanges/api/{api}")
-def api_facts(request: Request, api: str, _: Curator) -> dict[str, bool]:
+def api_facts(request: Request, api: str, _: Reading) -> dict[str, bool]:
     """Tell whether an api takes credentials, and whether they are set."""
     return _authentication(desk_of(request), api)
 
@@ -111,7 +112,7 @@ def set_credentials(
 
 
 @router.get("/c/exchanges/api/{api}/schema")
-def api_schema(api: str, _: Curator) -> dict[str, Any]:
+def api_schema(api: str, _: Reading) -> dict[str, Any]:
     """Return what an exchange of this kind must be told."""
     kind = api_named(api)
     credentials = {"fields": [field.as_dict() for field in kind.credentials]} if kind.credentials else None
@@ -119,7 +120,7 @@ def api_schema(api: str, _: Curator) -> dict[str, Any]:
 
 
 @router.get("/c/exchanges")
-def names(request: Request, _: Curator) -> list[str]:
+def names(request: Request, _: Reading) -> list[str]:
     """Return the names of all exchanges."""
     return desk_of(request).exchanges.names()
 
@@ -136,7 +137,7 @@ def create(request: Request, body: Annotated[NewExchange, Body()], caller: Curat
 
 
 @router.get("/c/exchange/{name}")
-def show(request: Request, name: str, _: Curator) -> dict[str, Any]:
+def show(request: Request, name: str, _: Reading) -> dict[str, Any]:
     """Return how an exchange is set."""
     return _config(desk_of(request).exchanges.get(name))
 
@@ -161,7 +162,7 @@ def remove(request: Request, name: str, caller: Curator) -> dict[str, str]:
 
 
 @router.get("/c/exchange/{name}/status")
-def status(request: Request, name: str, _: Curator) -> dict[str, Any]:
+def status(request: Request, name: str, _: Reading) -> dict[str, Any]:
     """Return how far an exchange has been read, and with what success."""
     return desk_of(request).status(name)
 
@@ -195,7 +196,7 @@ def say(request: Request, name: str, body: Annotated[Said, Body()], caller: Cura
 
 
 @router.get("/v1/exchanges/{name}/verdicts")
-def verdicts(request: Request, name: str, _: Curator) -> list[dict[str, Any]]:
+def verdicts(request: Request, name: str, _: Reading) -> list[dict[str, Any]]:
     """Return the verdicts told to an exchange, or waiting to be; never a hash."""
     desk_of(request).exchanges.get(name)
     return desk_of(request).verdicts.listed(name)
@@ -226,7 +227,7 @@ def stop_pushing(
 
 
 @router.get("/v1/partners")
-def partners(request: Request, _: Admin) -> list[dict[str, Any]]:
+def partners(request: Request, _: Annotated[Caller, Depends(reading("admin"))]) -> list[dict[str, Any]]:
     """Return who reads which banks here."""
     return [_reader(one) for one in desk_of(request).partners.all()]
 
