@@ -33,6 +33,30 @@ def test_an_error_of_our_own_is_a_sentence_and_shows_nothing_of_the_inside(api, 
     assert answer.json()["message"].startswith("The gateway met an error")
 
 
+def test_a_data_folder_that_is_gone_is_said_and_nothing_is_written_into_nowhere(api):
+    body = {"bank": "FILE", "api": "local_file", "api_json": {"filename": "list.csv"}}
+    api.post("/c/exchanges", json=body)
+    data = api.gateway.settings.data
+    data.rename(data.with_name("elsewhere"))
+    for method, path, sent in (
+        ("POST", "/v1/exchanges/FILE/run", None),
+        ("POST", "/c/banks", {"name": "OTHER"}),
+        ("DELETE", "/c/exchange/FILE", None),
+    ):
+        answer = api.request(method, path, json=sent)
+        assert answer.status_code == 503, answer.text
+        assert "is gone; nothing was written" in answer.json()["message"]
+
+
+def test_a_store_that_cannot_be_read_is_said(api):
+    data = api.gateway.settings.data
+    data.rename(data.with_name("elsewhere"))
+    api.gateway.store.engine.dispose()
+    answer = api.get("/c/exchanges")
+    assert answer.status_code == 503
+    assert "database cannot be read or written" in answer.json()["message"]
+
+
 def test_a_field_that_is_out_of_bounds_is_named(api):
     answer = api.post("/c/banks", json={"name": "A", "enabled_ratio": 7})
     assert answer.status_code == 422

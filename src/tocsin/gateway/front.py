@@ -88,6 +88,9 @@ class Front:
                 await answer(scope, receive, send)
         except Refused as refused:
             await refuse(refused, send)
+        except StoreError as error:  # a caller's key could not be looked up
+            _log.error("%s", error)
+            await refuse(Refused(503, str(error), {"Retry-After": "5"}), send)
         finally:
             counted.let_go()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from tocsin.gateway.tables import Base
@@ -78,11 +78,16 @@ class Store:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Write: one transaction, on disk when the block ends well, nothing of it when it does not. Do not nest."""
+        """Write: one transaction, on disk when the block ends well, nothing of it when it does not. Do not nest.
+
+        Raises StoreError where it is busy, or its file is gone: what is written to an open file without a name is lost.
+        """
+        if not self.path.exists():
+            raise StoreError(f"The file {self.path.name} is gone; nothing was written. Put it back, and start again.")
         if not self._turn.acquire(timeout=_WAIT_S):
             raise StoreError(f"The store has been busy for {_WAIT_S:.0f} s; nothing was written. Try again.")
         try:
-            with Session(self._writing, expire_on_commit=False) as session:
+            with _said(), Session(self._writing, expire_on_commit=False) as session:
                 yield session
                 session.commit()
         finally:
@@ -90,13 +95,13 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Read without waiting for writers; rows stay usable afterwards."""
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        """Read without waiting for writers; rows stay usable afterwards. Raises StoreError."""
+        with _said(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     def version(self) -> int:
-        """Return a number that changes when anybody, in any process, has written to the store."""
-        with self._watching:
+        """Return a number that changes when anybody, in any process, has written to the store. Raises StoreError."""
+        with self._watching, _said():
             if self._watch is None:
                 self._watch = sqlite3.connect(self.path, timeout=_WAIT_S, check_same_thread=False)
             return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
@@ -149,6 +154,16 @@ class Following(Generic[_T]):
             self._version = version
         self._looked = now
         return self._value
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Turn what the database says into a sentence: a disk that is full or gone is no fault of the program."""
+    try:
+        yield
+    except (OperationalError, sqlite3.OperationalError) as error:
+        why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise StoreError(f"The gateway's database cannot be read or written: {why}.") from error
 
 
 def _connected(connection: Any, _record: Any) -> None:

@@ -257,3 +257,14 @@ def test_a_bank_is_not_removed_while_an_exchange_feeds_it(filed):
     assert filed.delete("/c/exchange/FILE").status_code == 200
     assert filed.delete("/c/bank/RENAMED").json() == {"message": "Done"}
     assert filed.get("/c/banks").json() == []
+
+
+def test_a_paused_exchange_is_not_said_to_be_read(filed):
+    filed.put("/c/exchange/FILE", json={"enabled": False})
+    refused = filed.post("/v1/exchanges/FILE/run")
+    assert refused.status_code == 409
+    assert refused.json()["message"] == "The exchange FILE is paused; enable it, then it is read."
+    assert not filed.gateway.desk.schedule.step()
+    filed.put("/c/exchange/FILE", json={"enabled": True})
+    assert filed.post("/v1/exchanges/FILE/run").status_code == 202
+    assert filed.gateway.desk.schedule.step()

@@ -132,9 +132,12 @@ class Exchanges:
             return row
 
     def read_now(self, name: str) -> None:
-        """Make an exchange due. Raises Refused (404)."""
+        """Make an exchange due. Raises Refused: 404 unknown, 409 paused."""
         with self._store.session() as session:
-            _found(session, name).due_at = self._settings.clock.now()
+            row = _found(session, name)
+            if not row.enabled:
+                raise Refused(409, f"The exchange {name} is paused; enable it, then it is read.")
+            row.due_at = self._settings.clock.now()
 
     def allow_shrink(self, name: str) -> None:
         """Let the next complete reading withdraw as much as it says, once. Raises Refused (404)."""
