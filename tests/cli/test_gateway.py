@@ -46,6 +46,13 @@ def test_what_makes_no_key_is_said_with_exit_code_2(tmp_path, arguments, said):
     assert said in done.output
 
 
+def test_ports_that_are_none_are_said(tmp_path):
+    done = run("--data", tmp_path, "--listen-ports", "1935,9000-")
+    assert done.exit_code == 2
+    assert "--listen-ports" in done.output
+    assert "'9000-' is no port" in " ".join(done.output.split())
+
+
 def test_another_host_needs_tls(tmp_path):
     done = run("--data", tmp_path, "--host", "0.0.0.0")
     assert done.exit_code == 2

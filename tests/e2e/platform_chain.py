@@ -103,6 +103,7 @@ class Chain:
         log = self.folder / "gateway.log"
         log.unlink(missing_ok=True)
         argv = [sys.executable, "-m", "tocsin", "gateway", "--data", str(self.data), "--port", "0", "--allow-private"]
+        argv += ["--listen-ports", "1024-65535"]
         gateway = self.stage.processes.start([*argv, "--list", str(self.folder / "list")], log=log)
         self.gateway = gateway
 

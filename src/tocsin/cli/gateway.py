@@ -65,6 +65,13 @@ _DATA = click.option(
 @click.option(
     "--max-mib", type=click.IntRange(1, 4096), default=100, show_default=True, help="Largest upload or fetched file."
 )
+@click.option(
+    "--listen-ports",
+    default="1935,5000-5999,9000-9999",
+    show_default=True,
+    metavar="PORTS",
+    help="Ports at which live streams may be waited for that are pushed here.",
+)
 @click.option("--classifier", type=_FILE, help="The manifest of a classifier of your own (ONNX), for live streams.")
 @click.option("--ladder", type=_FILE, help="A ladder of your own for live streams, as packs/ladder.yaml.")
 @click.pass_context
@@ -92,6 +99,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         fetch_hosts=tuple(options["fetch_hosts"]),
         allow_private=options["allow_private"],
         max_bytes=options["max_mib"] << 20,
+        listen_ports=options["listen_ports"],
         classifier=options["classifier"],
         ladder=options["ladder"],
     )
@@ -163,8 +171,13 @@ command.add_command(status)
 def check(settings: "Settings") -> None:
     """Refuse what would be unsafe or cannot work, before anything is touched. Raises Failure."""
     from tocsin.cli.up import check as check_tls
+    from tocsin.gateway.streams.addresses import AddressError, read_ports
 
     check_tls(settings)
+    try:
+        read_ports(settings.listen_ports)
+    except AddressError as error:
+        raise Failure(f"--listen-ports: {error}") from error
     if settings.cluster and not settings.bucket:
         raise Failure("--cluster needs a store that its nodes can reach: give --bucket s3://BUCKET/PREFIX.")
 

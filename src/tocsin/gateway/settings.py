@@ -3,8 +3,12 @@
 import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tocsin.model import Clock, SystemClock
+
+LISTEN_PORTS: Final = "1935,5000-5999,9000-9999"
+"""Ports at which streams may be waited for, where nothing else is said: of RTMP, and usual ones of UDP and SRT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +20,7 @@ class Settings:
     ones. ``workers`` processes answer lookups. ``fetch_hosts`` names the hosts from which content may be fetched
     (``*`` any public one, ``*.example.org`` those under a name); ``allow_private`` also allows private addresses, for
     a store of pictures inside one's own network and for tests. ``max_bytes`` bounds an upload and a fetched file.
+    ``listen_ports`` are those at which callers may have pushed streams waited for.
     ``cluster`` is the address of a Ray cluster; ``bucket`` is where the lists are published for its nodes.
     ``classifier`` is the manifest of the operator's own, and ``ladder`` the operator's own rules, for live streams.
     """
@@ -37,6 +42,7 @@ class Settings:
     classifier: Path | None = None
     ladder: Path | None = None
     decoders: int = 2
+    listen_ports: str = LISTEN_PORTS
     clock: Clock = field(default_factory=SystemClock)
 
     @property

@@ -37,7 +37,7 @@ def test_addresses_that_are_not_watched_are_refused(api: TestClient, url: str) -
 def test_a_stream_is_watched_reviewed_and_ended(api: TestClient) -> None:
     made = api.post("/v1/streams", json={"url": "udp://0.0.0.0:0x", "name": "ours"})
     assert made.status_code == 400
-    made = api.post("/v1/streams", json={"url": "udp://0.0.0.0:42999", "name": "ours"})
+    made = api.post("/v1/streams", json={"url": "udp://0.0.0.0:9899", "name": "ours"})
     assert made.status_code == 201
     name = made.json()["id"]
     assert [one["name"] for one in api.get("/v1/streams").json()["streams"]] == ["ours"]
@@ -57,8 +57,8 @@ def test_a_stream_is_watched_reviewed_and_ended(api: TestClient) -> None:
 def test_a_stream_key_is_told_nowhere(serving: Callable[..., TestClient]) -> None:
     api = serving(allow_private=True)
     api.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/hook"})
-    made = api.post("/v1/streams", json={"url": "rtmp://127.0.0.1:42998/live/sk_hidden?listen", "name": "ours"})
-    assert made.json()["address"] == "rtmp://127.0.0.1:42998/live/sk…"
+    made = api.post("/v1/streams", json={"url": "rtmp://127.0.0.1:9898/live/sk_hidden?listen", "name": "ours"})
+    assert made.json()["address"] == "rtmp://127.0.0.1:9898/live/sk…"
     name = made.json()["id"]
     review = {"by": "reviewer-7", "decision": "hold", "reason": "seen with my own eyes"}
     api.post(f"/v1/streams/{name}/review", json=review)

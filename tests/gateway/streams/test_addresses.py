@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tocsin.gateway.streams.addresses import AddressError, Rules, check, parse, pinned, vet
+from tocsin.gateway.streams.addresses import AddressError, Rules, check, parse, pinned, read_ports, vet
 
 OPEN, SHUT = Rules(allow_private=True, files=True), Rules()
 
@@ -90,6 +90,25 @@ def test_a_private_address_as_a_number_is_refused_before_anything_is_asked(host:
 )  # fmt: skip
 def test_public_addresses_names_and_what_is_listened_at_pass(text: str) -> None:
     vet(parse(text, SHUT), SHUT)
+
+
+@pytest.mark.parametrize(
+    "text", ["udp://@:4999", "udp://239.1.1.1:22", "rtmp://127.0.0.1:6000/live/key?listen",
+             "srt://@:8421?mode=listener"],
+)  # fmt: skip
+def test_nothing_is_waited_for_at_other_ports_than_the_operator_gave(text: str) -> None:
+    rules = Rules(ports=read_ports("1935, 5000-5999"))
+    with pytest.raises(AddressError, match=r"streams may be pushed to: 1935, 5000-5999\."):
+        vet(parse(text, rules), rules)
+    for inside in ("udp://@:5000", "rtmp://127.0.0.1/live/key?listen", "srt://@:5999?mode=listener"):
+        vet(parse(inside, rules), rules)
+    vet(parse("https://media.example.org:8443/x", rules), rules)
+
+
+@pytest.mark.parametrize("text", ["", "0", "x", "9-8", "1-70000", "1,,2", "-5", "1-2-3"])
+def test_ports_that_cannot_be_read_are_refused(text: str) -> None:
+    with pytest.raises(AddressError, match="no range of ports"):
+        read_ports(text)
 
 
 def test_a_udp_address_is_a_number() -> None:

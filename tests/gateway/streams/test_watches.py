@@ -25,8 +25,8 @@ def test_streams_are_taken_up_again_after_a_restart(tmp_path: Path) -> None:
 
     async def first() -> tuple[str, str]:
         gateway = Gateway.open(settings)
-        kept = await gateway.watches.begin("udp://0.0.0.0:42998", "kept")
-        ended = await gateway.watches.begin("udp://0.0.0.0:42997", "ended")
+        kept = await gateway.watches.begin("udp://0.0.0.0:9898", "kept")
+        ended = await gateway.watches.begin("udp://0.0.0.0:9897", "ended")
         await gateway.watches.end(ended.id)
         await asyncio.gather(*gateway.watches._sending)
         await gateway.watches.close()
@@ -131,7 +131,7 @@ def test_a_decision_at_the_hub_withdraws_it_too_once_and_for_streams_that_are_ov
 
     async def first() -> str:
         gateway = Gateway.open(settings)
-        ended = await gateway.watches.begin("udp://0.0.0.0:42996", "ended")
+        ended = await gateway.watches.begin("udp://0.0.0.0:9896", "ended")
         await gateway.watches.end(ended.id)
         await asyncio.gather(*gateway.watches._sending)
         await gateway.watches.close()

@@ -17,6 +17,7 @@ SCHEMES = frozenset({"rtmp", "rtmps", "http", "https", "udp", "srt", "file"})
 _PORTS = {"rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
 _MOST = 4096
 _NUMERIC = re.compile(r"[0-9a-fx.]+", re.ASCII)
+_RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 
@@ -26,10 +27,14 @@ class AddressError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """``allow_private``: also addresses of this machine and its own network. ``files``: also files on this machine."""
+    """``allow_private``: also addresses of this machine and its own network. ``files``: also files on this machine.
+
+    ``ports``: the ranges (first, last) of ports at which pushed streams may be waited for.
+    """
 
     allow_private: bool = False
     files: bool = False
+    ports: tuple[tuple[int, int], ...] = ((1, 65_535),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,26 @@ def vet(address: Address, rules: Rules) -> None:
     if address.scheme == "udp" and host and number is None:
         raise AddressError("A UDP address is a number, such as 239.1.1.1.")
     if address.listen:
+        if not any(first <= address.port <= last for first, last in rules.ports):
+            told = ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in rules.ports)
+            raise AddressError(f"Nothing is waited for at port {address.port} here; streams may be pushed to: {told}.")
         return
     if number is None and (host == "localhost" or host.endswith(".localhost")):
         number = "127.0.0.1"
     if number is not None:
         check(number, rules)
+
+
+def read_ports(text: str) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of ports that a text such as ``1935,9000-9999`` names. Raises AddressError."""
+    ranges = []
+    for one in text.split(","):
+        found = _RANGE.fullmatch(one.strip())
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not 1 <= first <= last <= 65_535:
+            raise AddressError(f"{one.strip()[:40]!r} is no port and no range of ports, such as 1935 or 9000-9999.")
+        ranges.append((first, last))
+    return tuple(ranges)
 
 
 def _number(host: str) -> str | None:

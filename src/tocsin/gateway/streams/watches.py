@@ -22,7 +22,7 @@ from tocsin.gateway.refusals import Refused
 from tocsin.gateway.road import Road
 from tocsin.gateway.settings import Settings
 from tocsin.gateway.store import Store
-from tocsin.gateway.streams.addresses import AddressError, Rules, parse, vet
+from tocsin.gateway.streams.addresses import AddressError, Rules, parse, read_ports, vet
 from tocsin.gateway.streams.classifier import Manifest
 from tocsin.gateway.streams.lookups import Lookups
 from tocsin.gateway.streams.pool import Pool, PoolSettings
@@ -73,7 +73,7 @@ class Watches:
     ) -> None:
         self._store, self._clock = store, clock
         self._catalogue, self._road, self._webhooks = catalogue, road, webhooks
-        self._rules = Rules(allow_private=settings.allow_private)
+        self._rules = Rules(allow_private=settings.allow_private, ports=read_ports(settings.listen_ports))
         self._held: OrderedDict[str, Held] = OrderedDict()
         self._manifest = Manifest.read(settings.classifier) if settings.classifier else None
         classifier = str(settings.classifier or "")
