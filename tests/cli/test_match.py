@@ -143,6 +143,20 @@ def test_what_could_not_be_examined_is_never_clean(run, pictures, tmp_path):
     assert "2 not scanned:" in shown
 
 
+def test_a_picture_whose_beginning_is_damaged_is_never_clean(run, pictures, tmp_path):
+    data = (pictures / "1.jpg").read_bytes()
+    (tmp_path / "odd").mkdir()
+    damaged = {"overwritten.jpg": bytes(8) + data[8:], "before.jpg": b"\r\n" + data, "empty.jpg": b"", "one.jpg": b"x"}
+    for name, content in damaged.items():
+        (tmp_path / "odd" / name).write_bytes(content)
+    found = results(run("odd", "--list", "list", "--json", code=2))
+    assert {name: one.get("reason") for name, one in found.items()} == dict.fromkeys(damaged, "unreadable")
+    entry = Entry(1, [("md5", hashlib.md5(damaged["before.jpg"]).digest())], id="1")
+    build(tmp_path / "digests", Terms(name="d"), [("made", [entry])])
+    found = results(run("odd", "--list", "digests", "--json", code=1))
+    assert [name for name, one in found.items() if one["status"] == "match"] == ["before.jpg"]
+
+
 def test_a_picture_without_detail_is_not_compared_and_says_so(run, pictures, tmp_path):
     build(tmp_path / "only-pdq", Terms(name="p"), [("made", [Entry(1, [("pdq", bytes(range(32)))], id="1")])])
     Image.new("RGB", (300, 300), "red").save(tmp_path / "flat.png")

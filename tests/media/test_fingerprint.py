@@ -125,7 +125,10 @@ def test_other_files_are_digested_whatever_they_are_called(tmp_path):
         media="other", **{name: getattr(digest_bytes(b"words"), name) for name in ("md5", "sha1", "sha256")}
     )
     path.write_bytes(b"")
-    assert fingerprint(path).reason == ""
+    assert (fingerprint(path).reason, fingerprint(path).md5) == ("unreadable", digest_bytes(b"").md5)
+    path.write_bytes(b"\r\n\xff\xd8\xff\xe0" + bytes(90))
+    assert fingerprint(path).reason == "unreadable"
+    assert fingerprint(path.read_bytes()).reason == fingerprint(path.rename(tmp_path / "words.part")).reason == ""
 
 
 def test_what_cannot_be_opened_is_not_scanned(tmp_path):

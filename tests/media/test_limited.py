@@ -93,6 +93,25 @@ def test_many_files_come_back_in_order(pool, scenery, odd, tmp_path):
         assert result == fingerprint.fingerprint(path)
 
 
+def test_a_file_that_is_named_as_media_and_holds_none_is_unreadable_and_has_digests(pool, scenery, odd, tmp_path):
+    import zipfile
+
+    data = bytes(8) + odd.encoded(scenery(1), "JPEG")[8:]
+    (tmp_path / "a.jpg").write_bytes(data)
+    (tmp_path / "empty.MOV").write_bytes(b"")
+    (tmp_path / "a.part").write_bytes(data)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("in/b.JPEG", data)
+        archive.writestr("in/note.txt", "words")
+    for name in ("a.jpg", "empty.MOV"):
+        found = pool.fingerprint(tmp_path / name)
+        assert (found.reason, bool(found.sha256)) == ("unreadable", True)
+        assert found == fingerprint.fingerprint(tmp_path / name)
+    assert pool.fingerprint(tmp_path / "a.part").reason == pool.fingerprint(data).reason == ""
+    inside = {held.name: held.result.reason for held in pool.members(tmp_path / "a.zip")}
+    assert inside == {"in/b.JPEG": "unreadable", "in/note.txt": ""}
+
+
 def test_any_thread_may_ask(pool, scenery, odd):
     data = odd.encoded(scenery(3))
     found = []

@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from tocsin.media.opening import open_regular
+from tocsin.media.opening import head_of, open_regular
 from tocsin.model.observation import NotScanned
 
 
@@ -52,3 +52,12 @@ def test_what_may_not_be_read_says_so(tmp_path):
     (tmp_path / "secret").write_bytes(b"x")
     (tmp_path / "secret").chmod(0)
     assert reason(tmp_path / "secret") == "unreadable"
+
+
+def test_the_beginning_of_an_open_file_leaves_its_place(tmp_path):
+    (tmp_path / "a").write_bytes(b"0123456789" * 1000)
+    with (tmp_path / "a").open("rb") as file:
+        file.seek(7)
+        assert head_of(file.fileno()) == (b"0123456789" * 1000)[:4096]
+        assert file.tell() == 7
+    assert head_of(-1) == b""

@@ -18,7 +18,8 @@ from tocsin.media import decoding, digests, formats, pdq, scaled
 from tocsin.media.borders import strip
 from tocsin.media.decoding import Decoded, MediaError
 from tocsin.media.grounds import is_page
-from tocsin.media.opening import open_regular, words
+from tocsin.media.naming import as_named
+from tocsin.media.opening import head_of, open_regular, words
 from tocsin.media.options import Options
 from tocsin.model.media import Fingerprints, Frame, Print
 from tocsin.model.observation import NotScanned
@@ -55,7 +56,7 @@ def fingerprint(
         if isinstance(descriptor, NotScanned):
             return descriptor
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            return _of(file, options, limit_pixels)
+            return as_named(_of(file, options, limit_pixels), source, head_of(descriptor))
     return _of(source, options, limit_pixels)
 
 

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tocsin.media import formats, messages
-from tocsin.media.opening import open_regular, words
+from tocsin.media.naming import as_named
+from tocsin.media.opening import head_of, open_regular, words
 from tocsin.media.options import Options
 from tocsin.model.media import Fingerprints
 from tocsin.model.observation import NotScanned
@@ -270,7 +271,8 @@ class Limited:
             return descriptor
         try:
             (answer,) = self._ask(descriptor, options or Options(), members=False)
-            return _read(answer)
+            made = _read(answer)
+            return made if isinstance(source, bytes) else as_named(made, source, head_of(descriptor))
         finally:
             os.close(descriptor)
 
@@ -383,9 +385,7 @@ def _descriptor(source: Source) -> int | NotScanned:
 
 def _is_video(descriptor: int) -> bool:
     """Tell by its first bytes whether an open file is a video, as the worker will."""
-    with contextlib.suppress(OSError):
-        return formats.media_of(formats.kind_of(os.pread(descriptor, formats.HEAD, 0))) == "video"
-    return False
+    return formats.media_of(formats.kind_of(head_of(descriptor))) == "video"
 
 
 def _read(answer: dict[str, Any]) -> Result:

@@ -1,10 +1,12 @@
 """Opening a file that somebody else made: only regular files, and never a wait on a pipe or a device."""
 
+import contextlib
 import errno
 import os
 import stat
 from pathlib import Path
 
+from tocsin.media.formats import HEAD
 from tocsin.model.observation import NotScanned
 
 _WORDS = {
@@ -37,6 +39,13 @@ def open_regular(path: str | Path, *, follow: bool = True) -> int | NotScanned:
     os.close(descriptor)
     what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
     return NotScanned("unsupported", f"The name is {what}, not a file.")
+
+
+def head_of(descriptor: int) -> bytes:
+    """Return an open file's beginning, by which its kind is told; none where it cannot be read."""
+    with contextlib.suppress(OSError):
+        return os.pread(descriptor, HEAD, 0)
+    return b""
 
 
 def words(error: OSError) -> str:

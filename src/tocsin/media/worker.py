@@ -149,13 +149,15 @@ def _allow(seconds: float) -> None:
 
 def _serve_members(sock: socket.socket, file: Any, options: Any, pixels: int, seconds: float) -> None:
     """Answer with one message for each file in an archive, each with time of its own, and one at the end."""
-    from tocsin.media import archives
+    from tocsin.media import archives, formats
     from tocsin.media.fingerprint import fingerprint
+    from tocsin.media.naming import as_named
 
     try:
         for member in archives.members(file):
             data = member.data
             result = data if isinstance(data, NotScanned) else fingerprint(data, options, limit_pixels=pixels)
+            result = as_named(result, member.name, b"" if isinstance(data, NotScanned) else data[: formats.HEAD])
             size = 0 if isinstance(data, NotScanned) else len(data)
             messages.send(sock, {"member": member.name, "size": size, **messages.told(result)})
             _allow(seconds)
