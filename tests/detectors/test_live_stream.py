@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tocsin.detectors import making
-from tocsin.detectors.ladder import HOLD, NOTE, RING
+from tocsin.detectors.ladder import HOLD, NOTE, RING, Ladder
 from tocsin.detectors.live_stream import LiveStream, rung_of
 from tocsin.model import Finding, Fingerprints, Frame, Kind, Label, Match, MediaSeen, Observation, Print, Speaker
 
@@ -118,3 +118,50 @@ def test_calming_a_stream_that_is_not_known_or_another_changes_nothing() -> None
     seen_by(detector, shown(1, LISTED))
     detector.calm("s2", shown(1).at)
     assert [rung_of(one) for one in seen_by(detector, shown(2, LISTED))] == [RING]
+
+
+HOST, VIEWER = Speaker.SUBJECT, Speaker.OTHER
+OF_PAYMENT = (VIEWER, "50 dollars for a live stream just for me")
+MILD = ((VIEWER, "how old are you"), (HOST, "im 13"), (VIEWER, "you are so mature for your age, keep this our secret"))
+
+
+def chatted(detector: LiveStream, *lines: tuple[Speaker, str]) -> list[Finding]:
+    return seen_by(detector, *(replace(one, sensor="stream-chat") for one in making.said("s1", *lines)))
+
+
+def paid(detector: LiveStream, *names: str, for_review: bool) -> list[Finding]:
+    seen = replace(making.observation(None), kind=Kind.PAYMENT, thread="s1", sensor="stream-payments")
+    return detector.paid(seen, names, for_review=for_review)
+
+
+def quiet_ladder(*more: dict) -> LiveStream:
+    """A ladder on which the chat is noted from severity 1, and rings where it stands beside a payment."""
+    note = {"of": "chat", "severity": 1, "because": "signs in the chat"}
+    ring = {"of": "chat", "severity": 1, "with": "payment", "because": "signs in the chat, and payments"}
+    rungs = [{"name": "note", "rules": [note]}, {"name": "ring", "rules": [ring, *more]}]
+    return LiveStream(Ladder.of({"schema": "tocsin/ladder@1", "rungs": rungs}))
+
+
+def test_a_payment_raises_a_stream_whose_chat_warned_and_the_reason_says_so() -> None:
+    detector = quiet_ladder()
+    assert {rung_of(one) for one in chatted(detector, *MILD)} == {NOTE}
+    (found,) = paid(detector, "p1", "p2", for_review=True)
+    assert rung_of(found) == RING
+    assert "signs in the chat, and payments" in found.why
+    assert "was paid 2 times" in found.why
+    assert paid(detector, "p1", "p2", "p3", for_review=True) == [], "more payments ring nobody a second time"
+
+
+def test_whichever_comes_first() -> None:
+    detector = quiet_ladder()
+    assert paid(detector, "p1", for_review=True) == [], "a payment by itself is never a sign"
+    assert RING in {rung_of(one) for one in chatted(detector, *MILD)}
+
+
+def test_an_ordinary_viewers_payment_counts_only_beside_a_chat_that_speaks_of_payment() -> None:
+    for last, rung in ((MILD[2], NOTE), (OF_PAYMENT, RING)):
+        detector = quiet_ladder()
+        assert paid(detector, "p1", for_review=False) == []
+        found = chatted(detector, *MILD[:2], last)
+        assert [rung_of(one) for one in found] == [rung]
+    assert "was paid 1 time " in found[0].why

@@ -31,7 +31,12 @@ class Rule:
     frames: int = 0
     within: int = 0
     severity: int = 1
-    with_chat: bool = False
+    beside: str = ""
+
+    @property
+    def with_chat(self) -> bool:
+        """Whether it counts only where the chat warned too."""
+        return self.beside == "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Ladder:
                 frames=rule.get("frames", 0),
                 within=rule.get("within", 0),
                 severity=rule.get("severity", 1),
-                with_chat="with" in rule,
+                beside=rule.get("with", ""),
             )
             for rung in raw["rungs"]
             for rule in rung["rules"]

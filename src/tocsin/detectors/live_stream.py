@@ -37,6 +37,9 @@ AGAIN_AFTER = timedelta(minutes=10)
 _MOST_STREAMS = 4096
 _MOST_THINGS = 64
 _MOST_MATCHES = 100
+_MOST_PAID = 1000
+_OF_PAYMENT = frozenset({"live-video-for-pay", "gift-or-money"})
+"""Signals of a chat that speaks of payment."""
 _MOST_SURE = {NOTE: 0.5}
 Thing = tuple[str, str, str]
 """What is counted over frames: ("known-media", list, entry) or ("classifier", its name, its label)."""
@@ -64,6 +67,13 @@ class _Stream:
     how_bad: int = 0
     told: dict[Thing, tuple[int, datetime]] = field(default_factory=dict)
     cleared: dict[Thing, datetime] = field(default_factory=dict)
+    paid: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def payments(self) -> int:
+        """How many payments count: those for review, and where the chat speaks of payment those of who wrote in it."""
+        spoken = self.chat is not None and any(signal.name in _OF_PAYMENT for signal in self.chat.signals)
+        return len(self.paid) if spoken else sum(self.paid.values())
 
 
 class LiveStream:
@@ -92,6 +102,22 @@ class LiveStream:
         else:
             return
         yield from self._told(stream, things, seen)
+
+    def paid(self, seen: Observation, payments: Iterable[str], *, for_review: bool) -> list[Finding]:
+        """Take in payments (by their ids) to the account that streams; return what they raise.
+
+        ``for_review``: the payer's payments show indicators. Otherwise the payer wrote in the stream's chat, and the
+        payments count only beside a chat that warned of payment.
+        """
+        stream = self._stream(seen)
+        counted = stream.payments
+        for name in payments:
+            if name in stream.paid or len(stream.paid) < _MOST_PAID:
+                stream.paid[name] = stream.paid.get(name, False) or for_review
+        if counted or not stream.payments:
+            return []  # the first that counts raises the stream; more of them are no news
+        chat: list[Thing] = [("chat", "", "")] if stream.chat else []
+        return list(self._told(stream, [*chat, *stream.things], seen))
 
     def calm(self, thread: str, at: datetime) -> None:
         """Take in that a person has looked at a stream and sees no concern: it stands on the ground again.
@@ -186,6 +212,8 @@ class LiveStream:
         for rule in self._ladder.rules:
             if rule.of != of or self._how_bad(stream, thing) < rule.severity or (rule.with_chat and not stream.chat):
                 continue
+            if rule.beside == "payment" and not stream.payments:
+                continue
             if of == "chat":
                 return rule, 0
             count = sum(frame > stream.frame - rule.within for frame in stream.things[thing].frames)
@@ -227,7 +255,7 @@ class LiveStream:
             category=_category(held, chat),
             severity=max(self._how_bad(stream, thing), chat.severity if chat else 1),
             confidence=round(min(_MOST_SURE.get(rule.rung, 0.99), sure), 4),
-            why=_why(rule, count, held, chat),
+            why=_why(rule, count, held, chat, stream.payments if rule.beside == "payment" else 0),
             signals=tuple(signals),
             benign=tuple(dict.fromkeys((*(chat.benign if chat else ()), *(("read-error",) if held else ())))),
             quotes=chat.quotes if chat else (),
@@ -271,7 +299,7 @@ def _category(held: _Seen | None, chat: Finding | None) -> Category:
     return Category.LIVE_STREAM if held is not None or chat is None else chat.category
 
 
-def _why(rule: Rule, count: int, held: _Seen | None, chat: Finding | None) -> str:
+def _why(rule: Rule, count: int, held: _Seen | None, chat: Finding | None, payments: int) -> str:
     because = rule.because.replace("{seen}", str(count)).replace("{frames}", str(rule.frames))
     because = because.replace("{within}", str(rule.within))
     what = {NOTE: "Noted", RING: "For a person to look at"}.get(rule.rung, "To be held for a person to look at")
@@ -287,6 +315,11 @@ def _why(rule: Rule, count: int, held: _Seen | None, chat: Finding | None) -> st
             f" {label.classifier} said “{label.name}” ({label.score:.2f}); its makers measured {label.precision:.0%}"
         )
         told += " of what it says so to be right."
+    if payments:
+        told += (
+            f" While it was watched the account that streams was paid {payments} {'times' if payments > 1 else 'time'}"
+        )
+        told += " by accounts whose payments are for review or that wrote in the chat."
     return f"{told} {chat.why}" if chat is not None else told
 
 

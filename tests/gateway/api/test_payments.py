@@ -174,3 +174,57 @@ def test_half_letters_in_a_memo_refuse_nothing(client, young):
     text = json.dumps(young).replace('"means"', '"memo": "\\ud800\\u0000", "means"')
     answer = client.post("/v1/payments", content=text, headers={"content-type": "application/json"})
     assert answer.status_code == 200
+
+
+CHAT = ("how old are you", "keep this secret from your mum", "lets talk on telegram")
+
+
+def watched(client, account="r0"):
+    """A stream of an account whose chat shows signs that are noted, and whose viewer-3 wrote them."""
+    made = client.post("/v1/streams", json={"url": "udp://0.0.0.0:9895", "name": "theirs", "account": account}).json()
+    chat = [{"text": text, "author": "viewer-3"} for text in CHAT]
+    assert client.post(f"/v1/streams/{made['id']}/chat", json={"messages": chat}).status_code == 200
+    assert client.get(f"/v1/streams/{made['id']}").json()["rung"] == "note"
+    return made["id"]
+
+
+def ends(client, stream):
+    """Stop watching, so that whatever waits is over; return the rung and why."""
+    held = client.gateway.watches.one(stream)
+    while client.gateway.watches._sending and held.rung < 2:
+        client.get("/v1/streams")
+    told = client.delete(f"/v1/streams/{stream}").json()
+    return told["rung"], told["events"][-1]["why"]
+
+
+def test_a_payment_for_review_to_who_streams_raises_the_streams_ladder(client, strangers, at):
+    stream = watched(client)
+    strangers["payments"].append({"id": "now", "at": at(0), "to": "r0", "amount": "40.00", "currency": "GBP"})
+    found = client.post("/v1/payments", json=strangers).json()
+    assert found["outcome"] == "review"
+    assert found["streams"] == [{"stream": stream, "payments": ["now"]}], "older payments are not of this stream"
+    assert found["retention"]["payments_held"] == 1
+    rung, why = ends(client, stream)
+    assert rung == "ring"
+    assert "payments to the account that streams" in why
+    assert "was paid 1 time " in why
+
+
+def test_an_ordinary_payment_to_who_streams_raises_nothing(client, at):
+    stream = watched(client)
+    tip = {"id": "tip", "at": at(0), "to": "r0", "amount": "5.00", "currency": "GBP"}
+    for account, linked in (("acct-9", []), ("viewer-3", [{"stream": stream, "payments": ["tip"]}])):
+        found = client.post("/v1/payments", json={"account": account, "payments": [tip]}).json()
+        assert (found["outcome"], found["streams"]) == ("quiet", linked)
+    assert client.get(f"/v1/streams/{stream}").json()["rung"] == "note", "this chat does not speak of payment"
+    client.delete(f"/v1/streams/{stream}")
+    assert client.post("/v1/payments", json={"account": "viewer-3", "payments": [tip]}).json()["streams"] == []
+
+
+def test_a_payer_who_may_be_pressed_is_linked_with_no_stream(client, young, clock):
+    clock.move(-30 * 86_400)
+    stream = watched(client, account="new")
+    clock.move(30 * 86_400)
+    found = client.post("/v1/payments", json=young | {"account": "viewer-3"}).json()
+    assert (found["outcome"], found["streams"]) == ("support", [])
+    client.delete(f"/v1/streams/{stream}")

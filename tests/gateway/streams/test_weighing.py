@@ -74,3 +74,10 @@ def test_the_chat_says_who_to_whom() -> None:
     directions = {signal.name: str(signal.direction) for signal in found[-1].finding.signals}
     assert directions["adults-near"] == "from-subject"
     assert directions["age-under-18"] == "to-subject"
+
+
+def test_payments_concern_a_stream_by_review_or_by_who_wrote_in_its_chat() -> None:
+    weighing, _ = weighed(said=[Said("hello", author="viewer-3")])
+    assert weighing.concerns("anyone", for_review=True)
+    assert weighing.concerns("viewer-3", for_review=False)
+    assert not weighing.concerns("anyone", for_review=False)

@@ -1,5 +1,9 @@
-"""Payments: one account's payments in, indicators P1 to P9 with their guard out. Nothing of them is held afterwards."""
+"""Payments: one account's payments in, indicators P1 to P9 with their guard out. Nothing of them is held afterwards,
 
+but for payments to an account whose stream is being watched: those are held as long as it is.
+"""
+
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -132,10 +136,15 @@ def weigh(
     )
     finding = Payments().finding(observation, stands)
     recorded = finding is not None and gateway.road.record([finding], observation, facts=_facts(seen, stands)) > 0
+    streams = {}
+    if stands.outcome != SUPPORT:
+        streams = gateway.watches.linked(seen, for_review=stands.outcome == REVIEW)
     told_of = [finding.id] if finding is not None else []
     counts = {"payments": len(seen.payments), "outcome": stands.outcome, "recorded": recorded}
     gateway.audit.write(caller, PAYMENTS, reference(seen.account), **counts, findings=told_of)
-    return _answer(seen, stands, finding, recorded, now)
+    if streams:
+        counts["streams"] = len(streams)
+    return _answer(seen, stands, finding, recorded, now, streams)
 
 
 def _seen(body: PaymentsIn, now: datetime) -> PaymentsSeen:
@@ -158,7 +167,12 @@ def _seen(body: PaymentsIn, now: datetime) -> PaymentsSeen:
 
 
 def _answer(
-    seen: PaymentsSeen, stands: Assessment, finding: Finding | None, recorded: bool, now: datetime
+    seen: PaymentsSeen,
+    stands: Assessment,
+    finding: Finding | None,
+    recorded: bool,
+    now: datetime,
+    streams: Mapping[str, list[str]],
 ) -> dict[str, Any]:
     by = pack()
     unknown = sorted({one.currency for one in seen.payments if one.currency not in by.rates})
@@ -178,7 +192,8 @@ def _answer(
         "indicators_dated": by.dated,
         "to_be_confirmed": list(by.secondary),
         "notes": _notes(by, now),
-        "retention": {"minutes": 0, "payments_held": 0},
+        "streams": [{"stream": name, "payments": made} for name, made in streams.items()],
+        "retention": {"minutes": 0, "payments_held": len({one for made in streams.values() for one in made})},
     }
 
 

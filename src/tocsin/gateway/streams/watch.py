@@ -47,7 +47,7 @@ class Terms:
     """How a stream is watched: ``before`` and ``after`` seconds around a finding are sealed, ``piece`` bytes at most.
 
     ``give_up`` seconds without a connection end the watch; ``stuck`` seconds without progress end a decoder;
-    ``seconds`` of watching (0: without end).
+    ``seconds`` of watching (0: without end). ``account`` is the service's opaque id of who streams, where it gave one.
     """
 
     before: float = 20.0
@@ -56,6 +56,8 @@ class Terms:
     give_up: float = 600.0
     stuck: float = 20.0
     seconds: float = 0.0
+    owner: int = 0
+    account: str = ""
 
 
 class Watch:

@@ -33,6 +33,7 @@ from tocsin.gateway.streams.watches_tables import StreamWatch
 from tocsin.gateway.streams.weighing import Event, Said, Weighing
 from tocsin.gateway.webhooks import Webhooks
 from tocsin.model import Clock, Finding, Fingerprints, Match, Observation, utc_text
+from tocsin.model.payments import PaymentsSeen
 
 if TYPE_CHECKING:
     from tocsin.gateway.gateway import Gateway
@@ -42,6 +43,7 @@ MOST_STREAMS: Final = 2000
 _MOST_OVER: Final = 500
 _MOST_EVENTS: Final = 200
 _MOST_FOUND: Final = 5000
+_ANSWER_S: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -124,6 +126,29 @@ class Watches:
             raise Refused(409, "The stream is over; its chat is no longer read with it.")
         return await held.watch.weighing.said(messages)
 
+    async def paid(self, seen: PaymentsSeen, *, for_review: bool) -> dict[str, list[str]]:
+        """Link an account's payments with the streams of whom it paid while they were watched.
+
+        Return which payments were linked with which stream. What they raise on a ladder is told as ever.
+        """
+        linked: dict[str, list[str]] = {}
+        for held in self._held.values():
+            account, watch = held.watch.terms.account, held.watch
+            if not account or held.task is None or held.task.done():
+                continue
+            made = tuple(one for one in seen.payments if one.to == account and one.at >= watch.began)
+            if made and watch.weighing.concerns(seen.account, for_review=for_review):
+                linked[held.id] = [one.id for one in made]
+                these = PaymentsSeen(account=seen.account, until=seen.until, payments=made)
+                self._later(watch.weighing.paid(these, for_review=for_review))
+        return linked
+
+    def linked(self, seen: PaymentsSeen, *, for_review: bool) -> dict[str, list[str]]:
+        """Do as ``paid``, from a thread."""
+        if self._loop is None or not self._held:
+            return {}
+        return asyncio.run_coroutine_threadsafe(self.paid(seen, for_review=for_review), self._loop).result(_ANSWER_S)
+
     def ask_to_hold(self, name: str, by: str, reason: str) -> Held:
         """Ask the platform to hold a stream because a reviewer says so. Raises Refused (404)."""
         held = self.one(name)
@@ -163,7 +188,8 @@ class Watches:
         for row in rows:
             shown = parse(row.url, self._rules).shown
             told = _decision(row.id, row.name, shown, "release", by, "Closed at the hub without concern.")
-            self._webhooks.send("stream.release", told, f"{row.id}|{by}{key}")
+            owner = int(row.terms.get("owner", 0))
+            self._webhooks.send("stream.release", told, f"{row.id}|{by}{key}", owner=owner)
             with contextlib.suppress(RuntimeError):  # the loop has just ended, and with it the watching
                 loop.call_soon_threadsafe(self._calm, row.id)
 
@@ -175,7 +201,7 @@ class Watches:
 
     def _decided(self, held: Held, what: str, by: str, reason: str) -> None:
         told = _decision(held.id, held.name, held.watch.address.shown, what, by, reason)
-        self._send(f"stream.{what}", told, f"{held.id}|{what}|{by}|{utc_text(self._clock.now())}")
+        self._send(held, f"stream.{what}", told, f"{held.id}|{what}|{by}|{utc_text(self._clock.now())}")
 
     async def resume(self) -> None:
         """Take up the streams that were watched when the gateway last ended."""
@@ -233,7 +259,7 @@ class Watches:
         told = held.told()
         self._later(asyncio.to_thread(self._finish, held.id, told))
         event = "stream.failed" if held.watch.state == FAILED else "stream.ended"
-        self._send(event, told, f"{held.id}|over")
+        self._send(held, event, told, f"{held.id}|over")
 
     def _told(self, held: Held, event: Event) -> None:
         held.events.append(event)
@@ -241,10 +267,11 @@ class Watches:
         held.rung = max(held.rung, event.rung)
         rung = NAMES.get(event.rung, "note")
         told = event_json(event) | {"name": held.name, "request": _REQUESTS[rung]}
-        self._send(f"stream.{rung}", told, event.finding.id)
+        self._send(held, f"stream.{rung}", told, event.finding.id)
 
-    def _send(self, event: str, body: Mapping[str, Any], key: str) -> None:
-        self._later(asyncio.to_thread(self._webhooks.send, event, body, key))
+    def _send(self, held: Held, event: str, body: Mapping[str, Any], key: str) -> None:
+        owner = held.watch.terms.owner
+        self._later(asyncio.to_thread(self._webhooks.send, event, body, key, owner=owner))
 
     def _later(self, doing: Any) -> None:
         task = asyncio.ensure_future(doing)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -29,18 +30,25 @@ from tocsin.model import (
     TextSeen,
     utc_text,
 )
+from tocsin.model.payments import PaymentsSeen
 
 _log = logging.getLogger(__name__)
 _MOST_FRAMES = 60
+_MOST_AUTHORS = 10_000
+_MOST_PAID = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message of a stream's chat. ``host``: the one who streams said it; ``paid`` tells an amount sent with it."""
+    """One message of a stream's chat. ``host``: the one who streams said it; ``paid`` tells an amount sent with it.
+
+    ``author`` is the service's opaque id of who said it, where it gave one.
+    """
 
     text: str
     host: bool = False
     paid: str = ""
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +109,8 @@ class Weighing:
         default_factory=asyncio.Queue
     )
     _later: set["asyncio.Task[None]"] = field(default_factory=set)
+    _authors: "OrderedDict[str, None]" = field(default_factory=OrderedDict)
+    _paid: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def look(self, look: Look) -> None:
         """Take in a look; what it matches is weighed in the order of the looks."""
@@ -129,6 +139,11 @@ class Weighing:
 
     async def said(self, messages: Sequence[Said]) -> list[Finding]:
         """Weigh messages of the stream's chat; return the findings."""
+        for one in messages:
+            if one.author:
+                self._authors[one.author] = None
+        while len(self._authors) > _MOST_AUTHORS:
+            self._authors.popitem(last=False)
         lines = tuple(
             Line(
                 f"{one.text} ({one.paid})" if one.paid else one.text,
@@ -141,6 +156,24 @@ class Weighing:
         found = list(self.detector.examine(seen))
         for finding in found:
             await self._found(finding, seen, None)
+        return found
+
+    def concerns(self, payer: str, *, for_review: bool) -> bool:
+        """Tell whether an account's payments to who streams are weighed: for review, or it wrote in the chat."""
+        return for_review or payer in self._authors
+
+    async def paid(self, seen: PaymentsSeen, *, for_review: bool) -> list[Finding]:
+        """Weigh one account's payments to the one who streams; return the findings."""
+        for one in seen.payments:
+            if len(self._paid) < _MOST_PAID:
+                self._paid[one.id] = {
+                    "id": one.id, "by": seen.account, "at": utc_text(one.at), "amount": str(one.amount),
+                    "currency": one.currency, "for_review": for_review,
+                }  # fmt: skip
+        observation = self._observation(Kind.PAYMENT, seen, "stream-payments")
+        found = self.detector.paid(observation, [one.id for one in seen.payments], for_review=for_review)
+        for finding in found:
+            await self._found(finding, observation, None)
         return found
 
     async def _weigh(self, number: int, look: Look, matches: tuple[Match, ...]) -> None:
@@ -178,12 +211,14 @@ class Weighing:
         finding = event.finding if not after else replace(event.finding, id=uuid.uuid4().hex, refines=True)
         files = [found] if isinstance(found, Attachment) else []
         missing = found.detail if isinstance(found, NotScanned) else ""
-        facts = {
+        facts: dict[str, Any] = {
             "stream": self.shown,
             "frames": self._frames,
             "looked": self.looked,
             "piece": missing or "after" * after,
         }
+        if self._paid:
+            facts["payments"] = list(self._paid.values())
         try:
             sealed = await asyncio.to_thread(self.recording.record, finding, seen, files, facts)
         except Exception as error:
@@ -210,7 +245,9 @@ class Weighing:
             if name in known
         )
 
-    def _observation(self, kind: Kind, body: MediaSeen | TextSeen, sensor: str, seen_ns: int = 0) -> Observation:
+    def _observation(
+        self, kind: Kind, body: MediaSeen | TextSeen | PaymentsSeen, sensor: str, seen_ns: int = 0
+    ) -> Observation:
         return Observation(
             id=uuid.uuid4().hex,
             kind=kind,
