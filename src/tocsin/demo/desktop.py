@@ -102,7 +102,8 @@ class Desktop:
         argv += [f"--window-size={self.width},{self.height - 40}", "--window-position=0,40"]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             argv += ["--no-sandbox", "--test-type"]
-        return self.start([*argv, *extra, f"--app={url}" if app else url])
+        # Ended by a signal it leaves its temporary files: they go with the desktop's folder.
+        return self.start([*argv, *extra, f"--app={url}" if app else url], TMPDIR=str(self._folder))
 
     def end(self, program: "subprocess.Popen[bytes]") -> None:
         """Close a program that was started here."""

@@ -89,6 +89,7 @@ def tx(tmp_path, base, key):
     state = tmp_path / "tx"
     state.mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    environment |= {"TMPDIR": str(state)}  # it leaves the hashes that it was asked about there
     environment |= {"TX_STATEDIR": str(state), "TX_STOPNCII_KEYS": f"{key},acme,{base}/serve/stopncii/v1"}
 
     def run(*arguments):
