@@ -38,6 +38,10 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)  # they log whole addresses, tokens included
 
 
+class NotCalled(httpx.ConnectError):
+    """A connection that a rule of ours forbids; the message says which, after "cannot be reached: "."""
+
+
 class Caller:
     """Calls below one base address. ``transport`` guards where connections may go; ``sleep`` waits between tries."""
 
@@ -156,7 +160,7 @@ class Caller:
                 self._check(answer, at, link)
                 yield answer, self._pieces(answer, at)
         except _NEVER_SENT as error:
-            raise Unreachable(f"{at} cannot be reached ({type(error).__name__}).") from error
+            raise Unreachable(f"{at} cannot be reached: {_why(error)}.") from error
         except httpx.TimeoutException as error:
             raise Lost(f"{at} did not answer in time.") from error
         except httpx.DecodingError as error:
@@ -209,6 +213,15 @@ def same_place(one: str, other: str) -> bool:
         return (parts.scheme, parts.hostname, parts.port) == (against.scheme, against.hostname, against.port)
     except ValueError:
         return False
+
+
+def _why(error: Exception) -> str:
+    """Say why nothing was sent, without what a library says: it may hold the whole address."""
+    if isinstance(error, NotCalled):
+        return str(error)
+    if isinstance(error, httpx.ConnectError):
+        return "nobody answers there, or its certificate does not hold"
+    return "no connection within the time for one" if isinstance(error, httpx.TimeoutException) else "no http address"
 
 
 def _after(answer: httpx.Response) -> float:

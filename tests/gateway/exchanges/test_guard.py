@@ -3,6 +3,8 @@ import socket
 import httpx
 import pytest
 
+from tocsin.exchange.calling import Caller
+from tocsin.exchange.pages import Unreachable
 from tocsin.gateway.exchanges import guard
 from tocsin.gateway.exchanges.guard import Guarded, public_address
 
@@ -58,3 +60,14 @@ def test_only_https_is_spoken():
 
 def test_a_name_that_is_none_has_no_address():
     assert public_address("nowhere.invalid", 443) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "why"), [("http://other.example", "only https"), ("https://other.example", "no public address")]
+)
+def test_the_operator_is_told_why_nothing_was_called(monkeypatch, address, why):
+    resolving(monkeypatch, "10.0.0.1")
+    with Caller(address, transport=Guarded(), sleep=lambda _: None) as caller, pytest.raises(Unreachable) as error:
+        caller.get("/list")
+    assert str(error.value).startswith("other.example/list cannot be reached: ")
+    assert why in str(error.value)

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from tocsin.exchange.calling import NotCalled
 from tocsin.gateway.fetching import is_public
 
 
@@ -19,13 +20,13 @@ class Guarded(httpx.HTTPTransport):
         super().__init__(trust_env=False, **given)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request. Raises httpx.ConnectError where it may not go."""
+        """Send one request. Raises NotCalled where it may not go."""
         host = request.url.host
         if request.url.scheme != "https":
-            raise httpx.ConnectError("only https is allowed here", request=request)
+            raise NotCalled("only https is spoken with an exchange added over the API", request=request)
         address = public_address(host, request.url.port or 443)
         if address is None:
-            raise httpx.ConnectError("the name has no public address", request=request)
+            raise NotCalled("its name has no public address, or one that is not public", request=request)
         request.extensions = {**request.extensions, "sni_hostname": host}
         request.url = request.url.copy_with(host=address)
         return super().handle_request(request)
