@@ -151,6 +151,7 @@ class Chain:
         body = {"alert": alert, "facts": facts, "files": [{"evidence": digest}]}
         made = self.ask("officer", "/api/v1/reports", body)["id"]
         self.ask("officer", f"/api/v1/reports/{made}/ready", {})
+        self.ask("supervisor", f"/api/v1/alerts/{alert}/consult", {"reason": "Second look at this report"})
         self.ask("supervisor", f"/api/v1/reports/{made}/approve", {})
         return str(made)
 

@@ -160,6 +160,8 @@ def test_an_upload_is_reviewed_by_keyboard_reported_and_filed_once(chain: Chain)
     report = page.url.partition("?")[0]
     second = chain.page("supervisor")
     second.goto(report)
+    expect(second.locator("main")).to_contain_text("Read what it says, below; then you can approve it.")
+    second.click("text=Give the reason and read")
     second.click("text=Approve and send")
     expect(second.locator("h1")).to_contain_text("waits for the worker")
     unseen = chain.report(other.id, chain.evidence_of(other.id), "user-18")

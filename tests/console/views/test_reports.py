@@ -188,3 +188,31 @@ def test_an_empty_row_is_fetched_for_one_more(ready) -> None:
     assert "School" not in ready.get("ines", "/reports/new/person?add=recipient").text
     assert ready.get("ines", "/reports/new/person?add=stranger").status_code == 422
     assert ready.get("ada", "/reports/new/person?add=victim").status_code == 403
+
+
+def test_what_was_typed_into_a_refused_decision_is_still_there(ready, words_of) -> None:
+    path = draft(ready)
+    report_id = path.rpartition("/")[2]
+    with ready.hub.store.session() as session:
+        row = session.get_one(Report, report_id)
+        row.state, row.held_for = "held", "ambiguous-submit"
+    given = {"decision": "filed", "reason": "Asked them by telephone", "remote_id": ""}
+    answer = ready.post("ines", f"{path}/decide", given)
+    assert answer.status_code == 422
+    assert re.search(r'value="filed" required checked', answer.text)
+    assert 'value="Asked them by telephone"' in answer.text
+    answer = ready.post("ines", f"{path}/decide", given | {"remote_id": "17x"})
+    assert 'value="17x"' in answer.text
+
+
+def test_a_report_approved_for_production_says_that_production_is_off(ready, words_of) -> None:
+    path = draft(ready)
+    ready.post("ines", f"{path}/ready")
+    assert "Production is off" not in words_of(ready.get("ines", path))
+    with ready.hub.store.session() as session:
+        session.get_one(Report, path.rpartition("/")[2]).environment = "production"
+    assert "Production is off at this hub" in words_of(ready.get("ines", path))
+    refused = ready.post("ines", f"{path}/discard", {"reason": "aaaaaaaaaaaa"})
+    assert refused.status_code == 422
+    assert re.search(r'class="deed" name="deed" open', refused.text)
+    assert 'value="aaaaaaaaaaaa"' in refused.text

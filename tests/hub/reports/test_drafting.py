@@ -118,6 +118,9 @@ def test_two_persons_where_the_settings_ask_for_them(desk, who) -> None:
     with pytest.raises(Refused, match="second person"):
         desk.act(report, lambda s, r: drafting.approve(s, desk.hub, desk.who, r, desk.now))
     second = who("supervisor")
+    with pytest.raises(Refused, match="Read what the report says"):
+        desk.act(report, lambda s, r: drafting.approve(s, desk.hub, second, r, desk.now))
+    desk.consult(second)
     desk.act(report, lambda s, r: drafting.approve(s, desk.hub, second, r, desk.now))
     assert desk.read(report).state == "approved"
 

@@ -175,50 +175,58 @@ def approve(at: At, report_id: str) -> Response:
 @router.post("/reports/{report_id}/return")
 def send_back(at: At, report_id: str, reason: Text) -> Response:
     """Make it a draft again."""
-    return _act(at, report_id, "returned", lambda s, r: drafting.send_back(s, at.who, r, reason, at.now))
+    typed = {"deed": "return", "reason": reason}
+    return _act(at, report_id, "returned", lambda s, r: drafting.send_back(s, at.who, r, reason, at.now), typed)
 
 
 @router.post("/reports/{report_id}/discard")
 def discard(at: At, report_id: str, reason: Text) -> Response:
     """Decide that it is not sent."""
-    return _act(at, report_id, "discarded", lambda s, r: drafting.discard(s, at.who, r, reason, at.now))
+    typed = {"deed": "discard", "reason": reason}
+    return _act(at, report_id, "discarded", lambda s, r: drafting.discard(s, at.who, r, reason, at.now), typed)
 
 
 @router.post("/reports/{report_id}/decide")
 def decide(at: At, report_id: str, decision: Text, reason: Text, remote_id: Text = "") -> Response:
     """Decide on a held report."""
-    text = remote_id.strip()
+    text, typed = remote_id.strip(), {"decision": decision, "reason": reason, "remote_id": remote_id}
 
     def act(session: Session, report: Report) -> None:
         if text and not (text.isascii() and text.isdigit() and len(text) < 19):
             raise Refused(422, "report-id", "The authority's number of a report is a whole number.")
         deciding.decide(session, at.who, report, decision, reason, at.now, int(text) if text else None)
 
-    return _act(at, report_id, "decided", act)
+    return _act(at, report_id, "decided", act, typed)
 
 
 @router.post("/reports/{report_id}/erase")
 def erase(at: Annotated[Visit, Depends(visit("supervisor"))], report_id: str, reason: Text) -> Response:
     """End the preservation, once its year is over."""
     going: list[str] = []
-    done = _act(at, report_id, "erased", lambda s, r: going.extend(preserving.erase(s, at.who, r, reason, at.now)))
+    typed = {"deed": "erase", "reason": reason}
+    done = _act(
+        at, report_id, "erased", lambda s, r: going.extend(preserving.erase(s, at.who, r, reason, at.now)), typed
+    )
     for digest in going:
         at.hub.blobs.delete(digest)
     return done
 
 
-def _act(at: Visit, report_id: str, said: str, act: Any) -> Response:
+def _act(at: Visit, report_id: str, said: str, act: Any, typed: dict[str, str] | None = None) -> Response:
     try:
         with at.hub.store.session() as session:
             act(session, visibility.report(session, at.who, report_id))
     except Refused as refused:
         if refused.status not in (409, 422):
             raise
-        return _page(at, report_id, status=refused.status, error=str(refused))
+        return _page(at, report_id, status=refused.status, error=str(refused), typed=typed)
     return pages.go(f"/reports/{report_id}" + (f"?said={said}" if said else ""))
 
 
-def _page(at: Visit, report_id: str, status: int = 200, said: str = "", error: str = "") -> Response:
+def _page(
+    at: Visit, report_id: str, status: int = 200, said: str = "", error: str = "", typed: dict[str, str] | None = None
+) -> Response:
+    """Show a report. ``typed`` is what a refused form held, for it to hold again."""
     with at.hub.store.reading() as session:
         report = visibility.report(session, at.who, report_id)
         whole = showing.whole(session, at.hub, at.who, report, at.now)
@@ -244,6 +252,8 @@ def _page(at: Visit, report_id: str, status: int = 200, said: str = "", error: s
             held_for=HELD_FOR,
             two=settings.reporting(session).two_person,
             over=report.preserve_until is not None and at.now >= report.preserve_until,
+            off=report.environment == settings.PRODUCTION != settings.environment(session),
+            typed=typed or {},
             names=known,
             said=said,
             error=error,

@@ -123,12 +123,19 @@ def ready(session: Session, hub: Hub, who: Who, report: Report, now: datetime) -
 
 
 def approve(session: Session, hub: Hub, who: Who, report: Report, now: datetime) -> None:
-    """Approve what another person drafted. Raises Refused for one's own, and where there is nothing to approve."""
+    """Approve what another person drafted, having read it.
+
+    Raises Refused for one's own, for what ``who`` gave no reason to read, and where there is nothing to approve.
+    """
     if report.state != State.READY:
         raise Refused(409, "state", f"Report R-{report.number} is {report.state}; it does not wait for approval.")
     if who.id == report.drafted_by:
         raise Refused(409, "second-person", "A second person approves this; you drafted it.")
     _refuse_unfit(session, hub, report)
+    try:
+        consultation.standing(session, who, [report.alert_id or ""], now)
+    except consultation.ReasonNeeded:
+        raise Refused(409, "unread", "Read what the report says, against a reason, before you approve it.") from None
     _approve(session, who, report, now)
 
 
