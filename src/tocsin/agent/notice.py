@@ -153,8 +153,9 @@ def _media(signed: SignedOrder, config: Config) -> tuple[str, ...]:
     if not looks_at_media(signed):
         return ()
     return (
-        "Pictures and videos on the screen; picture, video and archive files in this account's folders, in the caches "
-        "of its browsers and on drives that are attached: new ones, and in time those that were there before. Each is "
+        "Pictures and videos on the screen; picture, video, archive and PDF files (by content, or by name where the "
+        "content is damaged) in this account's folders, in the caches of its browsers and on drives that are attached: "
+        "new ones, and in time those that were there before. Each is "
         "turned into fingerprints on this computer, and the fingerprints are compared with lists of known pictures. "
         "No other file is examined, and folders of other accounts are not.",
         f"The fingerprints, never the pictures, go to {config.hub} to be compared"

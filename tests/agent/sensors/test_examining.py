@@ -9,7 +9,7 @@ import pytest
 from tocsin.agent.sensors import examining
 from tocsin.agent.sensors.examining import Found, examine, kept, recalled
 from tocsin.agent.sensors.seen_files import FileKey
-from tocsin.model import Fingerprints, Frame, Print
+from tocsin.model import Fingerprints, Frame, NotScanned, Print
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 
@@ -58,13 +58,21 @@ def test_a_file_overwritten_while_it_is_read_gives_what_it_holds_in_the_end(tmp_
 
 
 def test_other_files_are_not_examined(tmp_path, hasher):
-    for name, data in (("a.jpg", b"plain words"), ("b", b""), ("c.pdf", b"%PDF-1.7")):
+    others = (
+        ("a.txt", b"plain words"),
+        ("b.jpg", b""),
+        ("b2.jpg", b"404 not found"),
+        ("c.ts", b"const a = 1;"),
+        ("d.jpg.part", b"\0\0 picture"),
+    )
+    for name, data in others:
         (tmp_path / name).write_bytes(data)
         looked = examine(str(tmp_path / name), hasher, never)
         assert not looked.media
         assert not looked.found + looked.missed
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "link").symlink_to(tmp_path / "a.jpg")
+    (tmp_path / "picture").write_bytes(JPEG)
+    (tmp_path / "link").symlink_to(tmp_path / "picture")
     for name in ("pipe", "link"):
         assert not examine(str(tmp_path / name), hasher, never).media
     assert hasher.hashed == 0
@@ -72,14 +80,37 @@ def test_other_files_are_not_examined(tmp_path, hasher):
 
 def test_archives_are_looked_into(tmp_path, hasher):
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("in/a.jpg", JPEG)
         archive.writestr("in/b.jpg", b"bad")
     path = tmp_path / "a.zip"
     path.write_bytes(out.getvalue())
     looked = examine(str(path), hasher, never)
-    assert [one.held for one in looked.found] == ["in/a.jpg"]
+    assert [one.held for one in looked.found] == ["", "in/a.jpg"]
+    assert looked.found[0].prints.sha256 == hashlib.sha256(out.getvalue()).hexdigest()
     assert [one.reason for one in looked.missed] == ["unreadable"]
+
+
+def test_archives_within_archives_and_damaged_pictures_in_them_are_compared_by_their_digests(tmp_path, hasher):
+    made = {
+        "in.zip": Fingerprints(media="other", format="zip", sha256="1" * 64),
+        "b.jpg": Fingerprints(media="other", sha256="2" * 64, reason="unreadable", detail="It may be damaged."),
+        "note.txt": Fingerprints(media="other", sha256="3" * 64),
+    }
+    hasher.members = lambda _source: [(name, 5, one) for name, one in made.items()]
+    (tmp_path / "a").write_bytes(b"PK\x05\x06" + bytes(18))
+    looked = examine(str(tmp_path / "a"), hasher, never)
+    assert [one.held for one in looked.found] == ["", "in.zip", "b.jpg"]
+    assert [one.reason for one in looked.missed] == ["unreadable"]
+
+
+def test_what_no_decoder_took_is_tried_again(tmp_path, hasher):
+    hasher.fingerprint = lambda _source: NotScanned("no-decoder", "None could be started.")
+    (tmp_path / "a").write_bytes(b"PK\x05\x06" + bytes(18))
+    looked = examine(str(tmp_path / "a"), hasher, never)
+    assert ([one.reason for one in looked.missed], looked.found) == (["no-decoder"], [])
+    (tmp_path / "b").write_bytes(b"%PDF-1.7")
+    assert [one.reason for one in examine(str(tmp_path / "b"), hasher, never).missed] == ["pdf", "no-decoder"]
 
 
 def test_what_cannot_be_examined_says_why(tmp_path, hasher):
@@ -87,6 +118,9 @@ def test_what_cannot_be_examined_says_why(tmp_path, hasher):
         ("damaged", JPEG + b"bad", "unreadable"),
         ("a.svg", b"<svg xmlns='x'></svg>", "unsupported"),
         ("a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(30), "unsupported"),
+        ("a.pdf", b"%PDF-1.7", "pdf"),
+        ("overwritten.jpg", bytes(8) + JPEG[8:], "unreadable"),
+        ("one.mp4", b"x", "unreadable"),
     ):
         (tmp_path / name).write_bytes(data)
         [missed] = examine(str(tmp_path / name), hasher, never).missed
@@ -98,11 +132,20 @@ def test_what_cannot_be_examined_says_why(tmp_path, hasher):
         assert examine(str(tmp_path / "damaged"), hasher, never).missed[0].reason == "unreadable"
 
 
-@pytest.mark.parametrize("data", [b"<svg xmlns='x'></svg>", b"8BPS" + bytes(40), b"Rar!\x1a\x07\x01\0" + bytes(30)])
-def test_the_digests_of_what_is_not_decoded_are_compared_all_the_same(tmp_path, hasher, data):
-    (tmp_path / "a").write_bytes(data)
-    looked = examine(str(tmp_path / "a"), hasher, never)
-    assert [one.reason for one in looked.missed] == ["unsupported"]
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"<svg xmlns='x'></svg>", "unsupported"),
+        (b"8BPS" + bytes(40), "unsupported"),
+        (b"Rar!\x1a\x07\x01\0" + bytes(30), "unsupported"),
+        (b"%PDF-1.7", "pdf"),
+        (bytes(8) + JPEG[8:], "unreadable"),
+    ],
+)
+def test_the_digests_of_what_is_not_decoded_are_compared_all_the_same(tmp_path, hasher, data, reason):
+    (tmp_path / "a.jpg").write_bytes(data)
+    looked = examine(str(tmp_path / "a.jpg"), hasher, never)
+    assert [one.reason for one in looked.missed] == [reason]
     assert [one.prints.sha256 for one in looked.found] == [hashlib.sha256(data).hexdigest()]
 
 

@@ -16,7 +16,7 @@ from tocsin.agent.sensors import caches
 from tocsin.agent.sensors.hashing import Hasher
 from tocsin.agent.sensors.seen_files import FileKey
 from tocsin.agent.unasked import prints_of
-from tocsin.media import formats
+from tocsin.media import formats, naming
 from tocsin.model import Fingerprints, NotScanned
 
 LARGEST_READ = 64 << 20
@@ -90,15 +90,16 @@ def _once(path: str, hasher: Hasher, known: Callable[[FileKey], list[Found] | No
         head = os.pread(handle, formats.HEAD, 0)
         kind = formats.kind_of(head)
         entry = caches.is_simple(Path(path), head) or caches.is_firefox(Path(path))
-        if not entry and not _is_looked_at(kind):
+        promised = "" if entry or kind else naming.named(path, head)
+        if not entry and not promised and not _is_looked_at(kind):
             return True
         looked.media = True
         if opened.st_size <= LARGEST_READ:
-            _whole(_read(handle, opened.st_size), path, kind, hasher, looked)
+            _whole(_read(handle, opened.st_size), path, kind, promised, hasher, looked)
         elif entry:
             looked.missed.append(NotScanned("too-large", "An entry of a browser's cache is too large to be examined."))
         else:
-            _hash(Path(path), opened.st_size, kind, hasher, looked)
+            _hash(Path(path), opened.st_size, kind, promised, hasher, looked)
         return FileKey.of(os.fstat(handle)) == looked.key
     finally:
         os.close(handle)
@@ -112,7 +113,7 @@ def _settled(about: os.stat_result) -> bool:
     return left > 0
 
 
-def _whole(data: bytes, path: str, kind: str, hasher: Hasher, looked: Looked) -> None:
+def _whole(data: bytes, path: str, kind: str, promised: str, hasher: Hasher, looked: Looked) -> None:
     body = caches.body_of(Path(path), data)
     if isinstance(body, NotScanned):
         looked.missed.append(body)
@@ -123,22 +124,32 @@ def _whole(data: bytes, path: str, kind: str, hasher: Hasher, looked: Looked) ->
             looked.media = False
             return
         data = body
-    _hash(data, len(data), kind, hasher, looked)
+    _hash(data, len(data), kind, promised, hasher, looked)
 
 
-def _hash(source: Path | bytes, size: int, kind: str, hasher: Hasher, looked: Looked) -> None:
-    """Add the fingerprints of a picture, a video or an archive's members, or why there are none."""
-    if kind in formats.ARCHIVES:
-        for name, inside, made in hasher.members(source):
-            _take(made, inside, name, looked)
-        return
+def _hash(source: Path | bytes, size: int, kind: str, promised: str, hasher: Hasher, looked: Looked) -> None:
+    """Add the fingerprints of a picture, a video, an archive and its members, or why there are none.
+
+    ``promised`` is what a file of no known kind is by its name.
+    """
     made = hasher.fingerprint(source)
-    if why := formats.UNSUPPORTED_PICTURES.get(kind) or formats.UNSUPPORTED_ARCHIVES.get(kind):
-        looked.missed.append(NotScanned("unsupported", f"{why[0].upper()}{why[1:]}."))
+    if missed := naming.unkept(promised) if promised else _unsupported(kind):
+        looked.missed.append(missed)
         if isinstance(made, Fingerprints):  # of what is not decoded, the digests may be listed
             looked.found.append(Found(made, size, ""))
+        elif made.reason in AGAIN:
+            looked.missed.append(made)
         return
     _take(made, size, "", looked)
+    if kind in formats.ARCHIVES and not (isinstance(made, NotScanned) and made.reason in AGAIN):
+        for name, inside, held in hasher.members(source):
+            _take(held, inside, name, looked)
+
+
+def _unsupported(kind: str) -> NotScanned | None:
+    """Return why a kind is not looked into. PDF files have a code of their own: there are too many ordinary ones."""
+    why = formats.UNSUPPORTED_PICTURES.get(kind) or formats.UNSUPPORTED_ARCHIVES.get(kind)
+    return NotScanned("pdf" if kind == "pdf" else "unsupported", f"{why[0].upper()}{why[1:]}.") if why else None
 
 
 def _take(made: Fingerprints | NotScanned, size: int, held: str, looked: Looked) -> None:
@@ -148,7 +159,7 @@ def _take(made: Fingerprints | NotScanned, size: int, held: str, looked: Looked)
         return
     if made.reason:
         looked.missed.append(NotScanned(made.reason, made.detail))
-    if held and made.media == "other" and not (made.prints or made.frames):
+    if held and made.media == "other" and not (made.prints or made.frames or made.reason or made.format):
         return
     looked.found.append(Found(made, size, held))
 
@@ -159,7 +170,7 @@ def _is_looked_at(kind: str) -> bool:
         or kind in formats.PICTURES
         or kind in formats.ARCHIVES
         or kind in formats.UNSUPPORTED_PICTURES
-        or (kind in formats.UNSUPPORTED_ARCHIVES and kind != "pdf")
+        or kind in formats.UNSUPPORTED_ARCHIVES
     )
 
 
