@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from tocsin.gateway.access import SCOPES, Access, ApiKeyError, Pace, list_keys, new_key, revoke_key
+from tocsin.gateway.access import OPEN, SCOPES, Access, ApiKeyError, Caller, Pace, list_keys, new_key, revoke_key
 from tocsin.gateway.keys_tables import ApiKey
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.store import Store
@@ -152,3 +152,10 @@ def test_who_is_not_let_in_is_told_of(store, pace, clock):
         with pytest.raises(Refused):
             access.admit(scope, needed)
     assert seen == [("", 401), ("", 401), ("coop", 403)]
+
+
+def test_what_a_key_made_is_its_own_and_admins():
+    mine, other, admin = (
+        Caller(str(key), frozenset(scopes), key) for key, scopes in ((1, ["streams"]), (2, ["streams"]), (3, ["admin"]))
+    )
+    assert [one.owns(1) for one in (mine, other, admin, OPEN)] == [True, False, True, True]

@@ -11,10 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, select
 
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.store import Store
 from tocsin.gateway.webhooks import Webhooks, pause, signature
+from tocsin.gateway.webhooks_tables import Delivery, WebhookOwner
 
 
 class Clock:
@@ -199,3 +201,27 @@ def test_what_happened_before_a_webhook_was_added_is_not_told_to_it(webhooks: We
     assert webhooks.since("report.changed") <= began
     assert webhooks.send("report.changed", {}, happened=began) == 1
     assert webhooks.send("report.changed", {}, happened=clock.at) == 2
+
+
+def test_what_belongs_to_a_key_is_told_to_its_own_webhooks_and_to_those_told_of_everything(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "gateway.db")
+    hooks = Webhooks(store, Clock())
+    names = {
+        hooks.add(f"https://{name}.example.org/", owner=owner, whole=whole).id: name
+        for name, owner, whole in (("one", 1, False), ("two", 2, False), ("root", 3, True), ("older", 0, True))
+    }
+    with store.session() as session:
+        session.execute(delete(WebhookOwner).where(WebhookOwner.owner == 0))  # as of before there were owners
+
+    def told(owner: int | None) -> set[str]:
+        hooks.send("stream.ring", {}, f"of {owner}", owner=owner)
+        with store.reading() as session:
+            return {
+                names[one] for one in session.scalars(select(Delivery.webhook).where(Delivery.key == f"of {owner}"))
+            }
+
+    assert told(1) == {"one", "root", "older"}
+    assert told(2) == {"two", "root", "older"}
+    assert told(9) == told(0) == {"root", "older"}
+    assert told(None) == {"one", "two", "root", "older"}
+    store.close()

@@ -64,6 +64,10 @@ class Caller:
         """Tell whether the caller's key is good for something; ``admin`` is for everything."""
         return scope in self.scopes or "admin" in self.scopes
 
+    def owns(self, owner: int) -> bool:
+        """Tell whether what a key made is this caller's to see and to end: the key's own, and all of it with admin."""
+        return self.key == owner or self.may("admin")
+
 
 OPEN: Final = Caller("open", frozenset(SCOPES))
 """Whoever calls a gateway on loopback for which no key was ever made."""

@@ -27,7 +27,7 @@ from tenacity import RetryCallState, wait_exponential_jitter
 from tocsin.gateway.fetching import Fetcher
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.store import Store
-from tocsin.gateway.webhooks_tables import Delivery, Webhook
+from tocsin.gateway.webhooks_tables import Delivery, Webhook, WebhookOwner
 from tocsin.model import Clock, utc_text
 
 if TYPE_CHECKING:
@@ -59,8 +59,13 @@ class Webhooks:
         self._none = threading.Event()
         self.refused = 0
 
-    def add(self, url: str, events: Sequence[str] = (), secret: str = "") -> Webhook:
-        """Add a webhook. Raises Refused for an address that is none, or for too many."""
+    def add(
+        self, url: str, events: Sequence[str] = (), secret: str = "", *, owner: int = 0, whole: bool = True
+    ) -> Webhook:
+        """Add a webhook for the key ``owner``; ``whole``: it is told of what belongs to other keys too.
+
+        Raises Refused for an address that is none, or for too many.
+        """
         if urlsplit(url).scheme not in ("http", "https") or len(url) > 4096:
             raise Refused(400, "A webhook's address begins with https:// or http://.")
         with self._store.session() as session:
@@ -74,8 +79,16 @@ class Webhooks:
                 created_at=self._clock.now(),
             )
             session.add(row)
+            session.flush()
+            session.add(WebhookOwner(webhook=row.id, owner=owner, whole=whole))
         self._none.clear()
         return row
+
+    def owner(self, name: str) -> int:
+        """Return the key that a webhook belongs to; 0 for none."""
+        with self._store.reading() as session:
+            row = session.get(WebhookOwner, name)
+        return row.owner if row is not None else 0
 
     def remove(self, name: str) -> bool:
         """Remove a webhook and what waits for it; false where there is none."""
@@ -93,6 +106,7 @@ class Webhooks:
                 select(Delivery.webhook, Delivery.problem).where(Delivery.problem != "").order_by(Delivery.due_at)
             ).all()
             rows = session.scalars(select(Webhook).order_by(Webhook.created_at)).all()
+            owners = {one.webhook: one.owner for one in session.scalars(select(WebhookOwner))}
         number = {(name, state): count for name, state, count in counts}
         problems: dict[str, str] = {row.webhook: row.problem for row in last}
         return [
@@ -100,6 +114,7 @@ class Webhooks:
                 "id": row.id,
                 "url": row.url,
                 "events": row.events,
+                "owner": owners.get(row.id, 0),
                 "created_at": utc_text(row.created_at),
                 "waiting": number.get((row.id, WAITING), 0),
                 "delivered": number.get((row.id, DELIVERED), 0),
@@ -117,10 +132,19 @@ class Webhooks:
             rows = session.scalars(select(Webhook)).all()
         return min((row.created_at - EARLIER for row in rows if not row.events or event in row.events), default=None)
 
-    def send(self, event: str, body: Mapping[str, Any], key: str = "", happened: datetime | None = None) -> int:
+    def send(
+        self,
+        event: str,
+        body: Mapping[str, Any],
+        key: str = "",
+        happened: datetime | None = None,
+        *,
+        owner: int | None = None,
+    ) -> int:
         """Put an event on its way to every webhook that wants it; return to how many. The same ``key`` goes once.
 
-        What ``happened`` before a webhook was added is not told to it.
+        What ``happened`` before a webhook was added is not told to it. What belongs to one ``owner`` (a key) is told to
+        that key's webhooks, and to those that are told of everything.
         """
         if self._none.is_set():
             return 0
@@ -131,9 +155,14 @@ class Webhooks:
             if not rows:
                 self._none.set()
                 return 0
+            others = {
+                one.webhook
+                for one in session.scalars(select(WebhookOwner).where(WebhookOwner.whole.is_(False)))
+                if owner not in (None, one.owner)
+            }
             waiting = session.scalar(select(func.count()).select_from(Delivery).where(Delivery.state == WAITING)) or 0
             for row in rows:
-                if row.events and event not in row.events:
+                if row.id in others or (row.events and event not in row.events):
                     continue
                 if happened is not None and happened < row.created_at - EARLIER:
                     continue

@@ -21,6 +21,19 @@ class Webhook(Base):
     created_at: Mapped[datetime]
 
 
+class WebhookOwner(Base):
+    """The key that added a webhook; ``whole``: it is told of what belongs to other keys too.
+
+    A webhook that was added before there were owners has none: it is told everything, and admin's to see.
+    """
+
+    __tablename__ = "webhook_owners"
+
+    webhook: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True)
+    owner: Mapped[int]
+    whole: Mapped[bool]
+
+
 class Delivery(Base):
     """One event on its way to one webhook: ``waiting``, ``delivered`` or ``given-up``."""
 

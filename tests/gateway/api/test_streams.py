@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from tocsin.gateway.access import new_key
 from tocsin.gateway.webhooks_tables import Delivery
 
 
@@ -75,3 +76,36 @@ def test_a_stream_key_is_told_nowhere(serving: Callable[..., TestClient]) -> Non
 def test_a_stream_that_is_not_there(api: TestClient) -> None:
     assert api.get("/v1/streams/none").status_code == 404
     assert api.delete("/v1/streams/none").status_code == 404
+
+
+def test_a_stream_belongs_to_the_key_that_began_it(serving: Callable[..., TestClient]) -> None:
+    api: Any = serving()
+    store, clock = api.gateway.store, api.gateway.clock
+    keys = {name: new_key(store, clock, name, scopes) for name, scopes in
+            (("one", ["streams", "webhooks"]), ("two", ["streams", "webhooks"]), ("root", ["admin"]))}  # fmt: skip
+    api.gateway.access._keys.refresh()
+    head = {name: {"X-API-Key": key} for name, key in keys.items()}
+    hooks = {
+        api.post("/v1/webhooks", json={"url": f"http://{name}.invalid/hook"}, headers=head[name]).json()["id"]: name
+        for name in keys
+    }
+    made = api.post("/v1/streams", json={"url": "udp://0.0.0.0:9894", "name": "ours"}, headers=head["one"])
+    stream = f"/v1/streams/{made.json()['id']}"
+    seen = {name: len(api.get("/v1/streams", headers=head[name]).json()["streams"]) for name in keys}
+    assert seen == {"one": 1, "two": 0, "root": 1}
+    review = {"by": "reviewer-7", "decision": "hold", "reason": "seen with my own eyes"}
+    for method, path, body in (
+        ("GET", stream, None), ("DELETE", stream, None), ("POST", f"{stream}/review", review),
+        ("POST", f"{stream}/chat", {"messages": [{"text": "hello"}]}),
+    ):  # fmt: skip
+        answer = api.request(method, path, json=body, headers=head["two"])
+        assert (answer.status_code, answer.json()) == (404, {"message": "There is no such stream."})
+    assert api.post(f"{stream}/review", json=review, headers=head["one"]).status_code == 200
+    assert api.get(stream, headers=head["root"]).json()["rung"] == "hold"
+    serving.stop(api)  # type: ignore[attr-defined]
+    again: Any = serving()
+    with again.gateway.store.reading() as session:
+        told = [(row.event, hooks[row.webhook]) for row in session.scalars(select(Delivery))]
+    assert sorted(told) == [("stream.hold", "one"), ("stream.hold", "root")]
+    assert again.get(stream, headers=head["two"]).status_code == 404
+    assert again.delete(stream, headers=head["one"]).json()["state"] == "stopped"

@@ -2,6 +2,8 @@
 
 from starlette.testclient import TestClient
 
+from tocsin.gateway.access import new_key
+
 
 def test_a_webhook_is_added_shown_without_its_secret_and_removed(api: TestClient) -> None:
     made = api.post("/v1/webhooks", json={"url": "https://platform.example.org/hook", "events": ["stream.hold"]})
@@ -20,3 +22,29 @@ def test_what_is_no_webhook_is_refused_with_a_sentence(api: TestClient) -> None:
         answer = api.post("/v1/webhooks", json=body)
         assert answer.status_code in (400, 422)
         assert answer.json()["message"].endswith(".")
+
+
+def test_a_webhook_belongs_to_the_key_that_added_it(api: TestClient) -> None:
+    store, clock = api.gateway.store, api.gateway.clock  # type: ignore[attr-defined]
+    before = api.post("/v1/webhooks", json={"url": "https://platform.example.org/before"}).json()["id"]
+    keys = {name: new_key(store, clock, name, [scope]) for name, scope in
+            (("one", "webhooks"), ("two", "webhooks"), ("root", "admin"))}  # fmt: skip
+    api.gateway.access._keys.refresh()  # type: ignore[attr-defined]
+    head = {name: {"X-API-Key": key} for name, key in keys.items()}
+    made = {
+        name: api.post("/v1/webhooks", json={"url": f"https://{name}.example.org/hook"}, headers=head[name]).json()[
+            "id"
+        ]
+        for name in keys
+    }
+
+    def seen(name: str) -> set[str]:
+        return {one["id"] for one in api.get("/v1/webhooks", headers=head[name]).json()["webhooks"]}
+
+    assert (seen("one"), seen("two")) == ({made["one"]}, {made["two"]})
+    assert seen("root") == {before, *made.values()}
+    for foreign in (made["two"], made["root"], before):
+        assert api.delete(f"/v1/webhooks/{foreign}", headers=head["one"]).status_code == 404
+    assert api.delete(f"/v1/webhooks/{made['one']}", headers=head["one"]).status_code == 200
+    assert api.delete(f"/v1/webhooks/{made['two']}", headers=head["root"]).status_code == 200
+    assert seen("root") == {before, made["root"]}

@@ -38,21 +38,23 @@ class WebhookIn(BaseModel):
 @router.post("/v1/webhooks", status_code=201, responses=_ERRORS)
 def add(body: WebhookIn, caller: Allowed, gateway: Of) -> dict[str, Any]:
     """Add a webhook. The secret that events are signed with is told once, here."""
-    row = gateway.webhooks.add(body.url, body.events, body.secret or "")
+    whole = caller.may("admin")
+    row = gateway.webhooks.add(body.url, body.events, body.secret or "", owner=caller.key, whole=whole)
     gateway.audit.write(caller, "webhook", row.id, added=True)
     return {"id": row.id, "url": row.url, "events": row.events, "secret": row.secret}
 
 
-@router.get("/v1/webhooks", responses=_ERRORS, dependencies=[Depends(reading("webhooks"))])
-def every(gateway: Of) -> dict[str, Any]:
-    """Return the webhooks, and how many events wait, were delivered or were given up."""
-    return {"webhooks": gateway.webhooks.all(), "refused": gateway.webhooks.refused}
+@router.get("/v1/webhooks", responses=_ERRORS)
+def every(caller: Annotated[Caller, Depends(reading("webhooks"))], gateway: Of) -> dict[str, Any]:
+    """Return this key's webhooks (all, for admin), and how many events wait, were delivered or were given up."""
+    told = [one for one in gateway.webhooks.all() if caller.owns(one.pop("owner"))]
+    return {"webhooks": told, "refused": gateway.webhooks.refused}
 
 
 @router.delete("/v1/webhooks/{webhook}", responses=_ERRORS)
 def remove(webhook: str, caller: Allowed, gateway: Of) -> dict[str, Any]:
     """Remove a webhook; what waits for it is dropped."""
-    if not gateway.webhooks.remove(webhook):
+    if not caller.owns(gateway.webhooks.owner(webhook)) or not gateway.webhooks.remove(webhook):
         raise Refused(404, "There is no such webhook.")
     gateway.audit.write(caller, "webhook", webhook, removed=True)
     return {"id": webhook, "removed": True}

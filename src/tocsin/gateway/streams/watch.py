@@ -47,7 +47,8 @@ class Terms:
     """How a stream is watched: ``before`` and ``after`` seconds around a finding are sealed, ``piece`` bytes at most.
 
     ``give_up`` seconds without a connection end the watch; ``stuck`` seconds without progress end a decoder;
-    ``seconds`` of watching (0: without end). ``account`` is the service's opaque id of who streams, where it gave one.
+    ``seconds`` of watching (0: without end), for the key ``owner``. ``account`` is the service's opaque id of who
+    streams, where it gave one.
     """
 
     before: float = 20.0
