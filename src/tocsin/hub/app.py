@@ -46,7 +46,14 @@ def create_app(settings: HubSettings) -> FastAPI:
                 await task
             await asyncio.to_thread(_leave, hub)
 
-    app = FastAPI(title="Tocsin hub", version=version("tocsin"), lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Tocsin hub",
+        version=version("tocsin"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses={"4XX": refusals.RESPONSE, "503": refusals.RESPONSE},
+    )
     app.state.hub = hub
     app.state.watch = watch
     app.add_middleware(JournalFirst, hub=hub)

@@ -1,7 +1,23 @@
 """Refusal: the hub says no, with a status, a code for programs and a sentence for the person who meets it."""
 
+from typing import Any, Final
+
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+
+RESPONSE: Final[dict[str, Any]] = {
+    "description": "Refused: a word for programs, and a sentence for the person who asked.",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "object",
+                "required": ["error", "sentence"],
+                "properties": {"error": {"type": "string"}, "sentence": {"type": "string"}},
+            }
+        }
+    },
+}
+"""A refusal, as the API describes it."""
 
 
 class Refused(RuntimeError):  # noqa: N818 - it is no fault of the hub's

@@ -21,7 +21,7 @@ WATCH_LATE_S: Final = 30.0
 _KEEP_S: Final = 2.0
 
 
-@router.get("/healthz")
+@router.get("/healthz", responses={503: {"description": "Not well; the same body."}})
 def healthz(request: Request, hub: Annotated[Hub, Depends(of_request)]) -> JSONResponse:
     """Say whether the store, the disk, the watch, the audit log and the hash lists are well."""
     kept: tuple[float, dict[str, Any]] | None = getattr(request.app.state, "health", None)

@@ -1,0 +1,91 @@
+"""Schemathesis over the hub's API as its own OpenAPI says it: nothing it can think of is a fault of ours."""
+
+import itertools
+import shutil
+
+import pytest
+from sqlalchemy import select
+
+schemathesis = pytest.importorskip("schemathesis")
+
+from hypothesis import HealthCheck, Phase, given, settings  # noqa: E402
+from schemathesis.checks import not_a_server_error  # noqa: E402
+from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance  # noqa: E402
+
+from tocsin.hub import sessions  # noqa: E402
+from tocsin.hub.store.schema import Alert  # noqa: E402
+
+CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
+ENDLESS = "GET /api/v1/events"
+LAST = ("DELETE /api/v1/session", "DELETE /api/v1/sessions")
+"""What ends the session that the rest needs."""
+EXAMPLES = 6
+
+
+@pytest.fixture
+def store_url(sqlite_template, tmp_path):
+    """What is refused does not depend on the engine: SQLite only."""
+    path = tmp_path / "store.sqlite3"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def people(hub, person):
+    """The headers of somebody signed in, for each of three roles and for nobody."""
+    found = [{}]
+    for role in ("supervisor", "auditor", "administrator"):
+        made = person(role)
+        with hub.store.session() as session:
+            cookie = sessions.start(session, made, hub.clock.now(), second_factor=True)
+            csrf = sessions.find(session, cookie, hub.clock.now()).csrf
+        found.append({"Cookie": f"{sessions.COOKIE}={cookie}", sessions.CSRF_HEADER: csrf})
+    return found
+
+
+@pytest.fixture
+def known(hub, device, exhibit, held):
+    """What there is, by the name that a path has for it: half of the questions are about that."""
+    with hub.store.reading() as session:
+        alert = session.scalars(select(Alert)).unique().one()
+        return {
+            "alert_id": alert.id, "device_id": device.id, "digest": exhibit.digest, "subject_id": alert.subject_id,
+            "order_id": alert.order_id, "key": "retention",
+        }  # fmt: skip
+
+
+def test_every_call_is_answered_as_documented_and_without_a_fault_of_ours(app, people, known) -> None:
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
+    operations = [made.ok() for made in schema.get_all_operations()]
+    operations = [each for each in operations if each.label != ENDLESS]
+    operations.sort(key=lambda each: each.label in LAST)
+    whose = itertools.cycle(people)
+    real = itertools.cycle((True, True, False))
+    found = []
+    for operation in operations:
+
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def ask(case):
+            if next(real):
+                case.path_parameters.update({k: v for k, v in known.items() if k in case.path_parameters})
+            case.call_and_validate(checks=CHECKS, headers=next(whose))
+
+        try:
+            ask()
+        except (Exception, BaseExceptionGroup) as error:
+            found.append(f"{operation.label}: {_said(error)}")
+    assert found == []
+
+
+def _said(error):
+    if isinstance(error, BaseExceptionGroup):
+        return " & ".join(_said(one) for one in error.exceptions)
+    return f"{type(error).__name__} {' '.join(str(error).split())[:300]}"
