@@ -114,7 +114,7 @@ def test_what_becomes_of_a_report_at_a_real_hub_is_told_to_the_platforms_webhook
     monkeypatch.setattr(report_changes, "HEAR_S", 0.05)
     monkeypatch.setattr(changes, "SETTLED", timedelta(0))
     enrol(real.url, real.token, real.signed, Folders(settings.placement, "gateway"), SystemClock())
-    api = serving()
+    api = serving(allow_private=True)
     api.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/hook", "events": ["report.changed"]})
     api.post("/c/banks", json={"name": "BANK_A"})
     api.post("/c/bank/BANK_A/signal", json={"pdq": code(jpeg(1))})

@@ -28,6 +28,7 @@ _PAGE = 64 << 10
 _TIMES = httpx.Timeout(30.0, connect=10.0)
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9A-Fa-f:.]{2,45}")
+_NUMERIC = re.compile(r"[0-9a-fx.]+")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CGNAT = ipaddress.ip_network("100.64.0.0/10")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -84,6 +85,13 @@ class Fetcher:
         """Return the checked address that a URL's host has, without fetching. Raises Refused (400)."""
         target = self._checked(url)
         return (await self._addresses(target))[0]
+
+    def check(self, url: str) -> None:
+        """Refuse at once what could never be called: names are not looked up, numbers are checked. Raises Refused."""
+        target = self._checked(url)
+        number = number_of(target.hostname or "")
+        if not self._private and number is not None and not is_public(ipaddress.ip_address(number)):
+            raise Refused(400, f"The address {(target.hostname or '')[:80]} lies inside a private network.")
 
     async def _follow(self, url: str, most: int, span: tuple[int, int] | None) -> Fetched:
         for _ in range(MOST_REDIRECTS + 1):
@@ -174,6 +182,20 @@ class Fetcher:
             raise Refused(502, f"The host {(target.hostname or '')[:80]} cannot be connected to.") from error
         except (httpx.HTTPError, zlib.error, UnicodeError) as error:
             raise Refused(502, "What came from the other server cannot be read.") from error
+
+
+def number_of(host: str) -> str | None:
+    """Return the address that a host names without a look-up: a number, as resolvers read them, or localhost."""
+    host = host.lower().rstrip(".").split("%")[0]
+    if host == "localhost" or host.endswith(".localhost"):
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        try:
+            return socket.inet_ntoa(socket.inet_aton(host)) if _NUMERIC.fullmatch(host) else None
+        except OSError:
+            return None
 
 
 def is_public(address: Address) -> bool:

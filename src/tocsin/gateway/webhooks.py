@@ -66,8 +66,12 @@ class Webhooks:
 
         Raises Refused for an address that is none, or for too many.
         """
-        if urlsplit(url).scheme not in ("http", "https") or len(url) > 4096:
+        if not url.lower().startswith(("https://", "http://")) or len(url) > 4096:
             raise Refused(400, "A webhook's address begins with https:// or http://.")
+        try:
+            self._fetcher.check(url)
+        except Refused as refused:
+            raise Refused(400, f"No webhook can be sent there. {refused}") from refused
         with self._store.session() as session:
             if (session.scalar(select(func.count()).select_from(Webhook)) or 0) >= MOST_WEBHOOKS:
                 raise Refused(409, f"There are {MOST_WEBHOOKS} webhooks already.")
@@ -112,7 +116,7 @@ class Webhooks:
         return [
             {
                 "id": row.id,
-                "url": row.url,
+                "url": urlsplit(row.url)._replace(query="…").geturl() if "?" in row.url else row.url,
                 "events": row.events,
                 "owner": owners.get(row.id, 0),
                 "created_at": utc_text(row.created_at),

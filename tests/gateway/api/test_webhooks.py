@@ -1,5 +1,8 @@
 """Webhooks over the API."""
 
+from collections.abc import Callable
+
+import pytest
 from starlette.testclient import TestClient
 
 from tocsin.gateway.access import new_key
@@ -48,3 +51,37 @@ def test_a_webhook_belongs_to_the_key_that_added_it(api: TestClient) -> None:
     assert api.delete(f"/v1/webhooks/{made['one']}", headers=head["one"]).status_code == 200
     assert api.delete(f"/v1/webhooks/{made['two']}", headers=head["root"]).status_code == 200
     assert seen("root") == {before, made["root"]}
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://user:secret@platform.example.org/hook", "user name"),
+        ("https://10.0.0.8/hook", "private network"),
+        ("http://127.0.0.1:9/hook", "private network"),
+        ("http://[::1]:9/hook", "private network"),
+        ("http://127.1/hook", "private network"),
+        ("http://localhost/hook", "private network"),
+        ("HTTPS://LOCALHOST./hook", "private network"),
+        ("file:///etc/passwd", "begins with https"),
+        ("https:///hook", "no host"),
+        ("https://platform.example.org:0/hook", "no host"),
+        ("https://platform.example.org/a b", "letters"),
+    ],
+)
+def test_an_address_that_events_could_never_reach_is_refused(api: TestClient, url: str, why: str) -> None:
+    answer = api.post("/v1/webhooks", json={"url": url})
+    assert answer.status_code == 400
+    assert why in answer.json()["message"]
+    assert "secret" not in answer.text
+    assert api.get("/v1/webhooks").json()["webhooks"] == []
+
+
+def test_a_private_address_is_taken_where_they_are_allowed(serving: Callable[..., TestClient]) -> None:
+    api = serving(allow_private=True)
+    assert api.post("/v1/webhooks", json={"url": "http://127.0.0.1:9/hook"}).status_code == 201
+
+
+def test_a_token_in_an_address_is_not_shown_again(api: TestClient) -> None:
+    api.post("/v1/webhooks", json={"url": "https://platform.example.org/hook?token=hidden"})
+    assert api.get("/v1/webhooks").json()["webhooks"][0]["url"] == "https://platform.example.org/hook?…"

@@ -11,12 +11,11 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from tocsin.gateway.fetching import is_public
+from tocsin.gateway.fetching import is_public, number_of
 
 SCHEMES = frozenset({"rtmp", "rtmps", "http", "https", "udp", "srt", "file"})
 _PORTS = {"rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
 _MOST = 4096
-_NUMERIC = re.compile(r"[0-9a-fx.]+", re.ASCII)
 _RANGE = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
@@ -98,17 +97,14 @@ def vet(address: Address, rules: Rules) -> None:
     """
     if address.scheme == "file":
         return
-    host = address.host.lower().rstrip(".")
-    number = _number(host)
-    if address.scheme == "udp" and host and number is None:
+    number = number_of(address.host)
+    if address.scheme == "udp" and address.host and number is None:
         raise AddressError("A UDP address is a number, such as 239.1.1.1.")
     if address.listen:
         if not any(first <= address.port <= last for first, last in rules.ports):
             told = ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in rules.ports)
             raise AddressError(f"Nothing is waited for at port {address.port} here; streams may be pushed to: {told}.")
         return
-    if number is None and (host == "localhost" or host.endswith(".localhost")):
-        number = "127.0.0.1"
     if number is not None:
         check(number, rules)
 
@@ -123,16 +119,6 @@ def read_ports(text: str) -> tuple[tuple[int, int], ...]:
             raise AddressError(f"{one.strip()[:40]!r} is no port and no range of ports, such as 1935 or 9000-9999.")
         ranges.append((first, last))
     return tuple(ranges)
-
-
-def _number(host: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(host.split("%")[0]))
-    except ValueError:
-        try:
-            return socket.inet_ntoa(socket.inet_aton(host)) if _NUMERIC.fullmatch(host) else None
-        except OSError:
-            return None
 
 
 async def pinned(host: str, port: int, rules: Rules) -> tuple[str, int]:
