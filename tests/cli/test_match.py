@@ -165,6 +165,12 @@ def test_a_picture_without_detail_is_not_compared_and_says_so(run, pictures, tmp
     [one] = results(run("flat.png", "--list", "list", "--json", code=0)).values()
     assert (one["status"], one["compared"]) == ("no-match", ["md5"])
     assert one["low_quality"] >= 1
+    said = "1 picture with too little detail was compared by digest only."
+    assert said in run("flat.png", "pictures/1.jpg", "--list", "list", code=0).stdout
+    Image.new("RGB", (5, 5), "blue").save(tmp_path / "tiny.png")
+    said = "2 pictures with too little detail were compared by digest only."
+    assert said in run("flat.png", "tiny.png", "pictures/1.jpg", "--list", "list", code=0).stdout
+    assert "too little detail" not in run("pictures/1.jpg", "--list", "list", code=0).stdout
 
 
 def test_archives_are_looked_into(run, pictures, tmp_path):

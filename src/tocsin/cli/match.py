@@ -191,6 +191,13 @@ def _result(path: str, prints: "Fingerprints", answer: "Answer") -> dict[str, An
     return result
 
 
+def _by_digest_only(result: dict[str, Any]) -> bool:
+    """Tell whether a picture was found on no list, but has too little detail to be compared by more than digests."""
+    from tocsin.matching.lists.entry import DIGESTS
+
+    return result["status"] == "no-match" and "low_quality" in result and set(result["compared"]) <= set(DIGESTS)
+
+
 def _match(match: "Match") -> dict[str, Any]:
     first = {"list": match.list, "entry": match.entry, "by": match.by, "distance": match.distance}
     rest = {name: value for name, value in asdict(match).items() if name != "key" and value not in ("", None, False)}
@@ -204,12 +211,14 @@ class _Shown:
         self._as_json = as_json
         self.counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
+        self._flat = 0
         self._details: dict[str, str] = {}
         self._matched: list[dict[str, Any]] = []
 
     def take(self, result: dict[str, Any]) -> None:
         """Count a result, and print it as JSON or remember it for the table."""
         self.counts[result["status"]] += 1
+        self._flat += _by_digest_only(result)
         if result["status"] == "not-scanned":
             self._reasons[result["reason"]] += 1
             self._details.setdefault(result["reason"], f"{result['path']}: {result.get('detail', '')}")
@@ -230,6 +239,10 @@ class _Shown:
         parts = [f"{total:,} {'file' if total == 1 else 'files'}", f"{self.counts['match']:,} matched"]
         parts += [f"{self.counts['no-match']:,} not on {', '.join(lists.names)}"]
         click.echo(" · ".join(parts) + ".")
+        if self._flat:
+            one = self._flat == 1
+            which = f"{self._flat:,} {'picture' if one else 'pictures'} with too little detail"
+            click.echo(f"{which} {'was' if one else 'were'} compared by digest only.")
         if self._reasons:
             click.echo(f"{self.counts['not-scanned']:,} not scanned:")
             for reason, count in self._reasons.most_common():

@@ -5,7 +5,7 @@ from typing import BinaryIO, Final
 import numpy as np
 
 MOST_DEEP: Final = 64
-"""How many objects and arrays may lie in each other; the deepest known format of lists has eight."""
+"""How many objects and arrays may lie in each other: far more than any format of lists needs."""
 
 _QUOTE, _OPEN, _CLOSE = b'"{}'
 
