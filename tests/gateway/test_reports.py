@@ -1,6 +1,7 @@
 """Reports over the wire, against a real hub in this process and against hubs that fail."""
 
 import json
+import socket
 import threading
 import time
 import uuid
@@ -15,7 +16,7 @@ from sqlalchemy import select
 from tocsin import orders
 from tocsin.evidence.keys import DeviceKey
 from tocsin.exchange.cybertip.asked import Asked
-from tocsin.gateway import report_changes
+from tocsin.gateway import report_changes, reports
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.reports import Reports
 from tocsin.gateway.webhooks_tables import Delivery
@@ -202,3 +203,16 @@ def test_a_request_carries_no_more_than_it_was_given_and_names_stay_in_their_pla
     assert json.loads(asked[0].content)["account"] == ACCOUNT
     reports.one("../../secret?x=1")
     assert asked[1].url.raw_path == b"/api/v1/device/reports/..%2F..%2Fsecret%3Fx%3D1"
+
+
+def test_a_hub_that_hangs_is_told_soon(monkeypatch):
+    """It takes the connection and never answers; a caller has waited for that long enough after 5 seconds."""
+    bound = reports.PATIENCE
+    assert bound.connect + max(bound.read, bound.write, bound.pool) <= 5
+    monkeypatch.setattr(reports, "PATIENCE", httpx.Timeout(0.2))
+    with socket.create_server(("127.0.0.1", 0)) as hub:
+        config = SimpleNamespace(hub=f"http://127.0.0.1:{hub.getsockname()[1]}", certificate="", device="d")
+        enrolment = SimpleNamespace(config=config, key=DeviceKey.generate())
+        with pytest.raises(Refused) as refused:
+            reports.Reports(enrolment).one("R1")
+    assert refused.value.status == 503

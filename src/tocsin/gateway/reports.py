@@ -22,6 +22,10 @@ _PASSED: Final = frozenset({404, 409, 410, 413, 422})
 """Refusals of the hub's that the caller can do something about."""
 
 
+PATIENCE: Final = httpx.Timeout(3.5, connect=1.5)
+"""A caller waits for the answer: a hub that hangs is told within about 5 seconds."""
+
+
 class Reports:
     """The calls about reports. Raises Refused: 409 where the gateway is not enrolled, 503 where no hub answers."""
 
@@ -65,6 +69,7 @@ class Reports:
             headers["Content-Type"] = "application/json"
         try:
             with wire.connect(self._config) as client:
+                client.timeout = PATIENCE
                 answer = client.request(method, path, content=body or None, headers=headers)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             raise _away() from error
