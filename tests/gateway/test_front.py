@@ -1,4 +1,5 @@
 import asyncio
+import json
 from types import SimpleNamespace
 from urllib.parse import unquote
 
@@ -182,3 +183,36 @@ def test_with_keys_any_host_may_be_named_and_no_body_is_read_without_one(api):
     assert api.post("/c/banks", **broken).status_code == 401
     broken["headers"]["X-API-Key"] = key
     assert api.post("/c/banks", **broken).status_code == 422
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_call_that_the_end_of_the_gateway_cuts_short_is_answered_with_a_sentence(begun):
+    sent = []
+
+    async def go():
+        at_it = asyncio.Event()
+
+        async def app(scope, receive, send):
+            if begun:
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+            at_it.set()
+            await asyncio.Event().wait()
+
+        async def send(message):
+            if message["type"] == "http.response.start" and any(one["type"] == message["type"] for one in sent):
+                raise RuntimeError("twice")
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+        call = asyncio.ensure_future(door(app)(scope, None, send))
+        await at_it.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    asyncio.run(go())
+    if begun:
+        assert [one["status"] for one in sent] == [200]
+    else:
+        assert sent[0]["status"] == 503
+        assert "stopping" in json.loads(sent[1]["body"])["message"]

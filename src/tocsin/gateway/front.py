@@ -4,6 +4,7 @@ No body is read of a caller who has no key, and a gateway that asks for none ans
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import logging
@@ -28,6 +29,7 @@ Send = Callable[[Message], Awaitable[None]]
 Hot = Callable[[Any, Request], Awaitable[Response]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+STOPPING: Final = "The gateway is stopping, and did not finish this call. Try again."
 OWN_FAULT: Final = "The gateway met an error of its own; it is in the gateway's log. Try again."
 MOST_JSON: Final = 16 << 20
 """Largest body that is not an upload."""
@@ -88,6 +90,10 @@ class Front:
                 await answer(scope, receive, send)
         except Refused as refused:
             await refuse(refused, send)
+        except asyncio.CancelledError:  # the gateway ends, and waits for this call no longer
+            with contextlib.suppress(Exception):  # where the answer has begun, it can only end
+                await refuse(Refused(503, STOPPING, {"Retry-After": "5", "Connection": "close"}), send)
+            raise
         except StoreError as error:  # a caller's key could not be looked up
             _log.error("%s", error)
             await refuse(Refused(503, str(error), {"Retry-After": "5"}), send)
