@@ -201,7 +201,8 @@ class Webhooks:
             if len(due) < _AT_ONCE:
                 seconds = await asyncio.to_thread(self._until)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._due.wait(), seconds)
+                    async with asyncio.timeout(seconds):
+                        await self._due.wait()
 
     def _until(self) -> float:
         """Return how many seconds to sleep before something is due."""

@@ -51,7 +51,8 @@ class Subscription:
         Raises StopAsyncIteration when the bus was closed.
         """
         try:
-            event = await asyncio.wait_for(self._queue.get(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                event = await self._queue.get()
         except TimeoutError:
             return None
         if event is None:

@@ -42,3 +42,31 @@ def test_only_options_that_are_understood_reach_the_command(tmp_path: Path, monk
     said = asyncio.run(first(source)).decode()
     assert "srt://127.0.0.1:9000?streamid=a%26b&latency=80&mode=caller" in said
     assert "evil" not in said
+
+
+def test_a_watch_that_is_ended_just_as_bytes_come_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = tmp_path / "srt-live-transmit"
+    command.write_text("#!/bin/sh\nexec yes\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    rules = Rules(allow_private=True)
+
+    async def watched() -> int:
+        came = asyncio.Event()
+
+        async def watch() -> None:
+            async for _ in SrtSource(parse("srt://127.0.0.1:9000", rules), Ways(rules)).chunks():
+                came.set()
+
+        left = 0
+        for turns in range(8):
+            came.clear()
+            task = asyncio.create_task(watch())
+            await came.wait()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            left += not (await asyncio.wait({task}, timeout=2))[0]
+        return left
+
+    assert asyncio.run(watched()) == 0

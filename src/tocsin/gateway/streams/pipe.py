@@ -61,7 +61,8 @@ class Pipe:
         writing = self._writing
         loop.add_writer(writing, _done, ready)
         try:
-            await asyncio.wait_for(ready, self._stuck)
+            async with asyncio.timeout(self._stuck):
+                await ready
         except TimeoutError:
             raise HungError from None
         finally:

@@ -134,7 +134,8 @@ class Pool:
             try:
                 request = {"do": "cut", "id": number, "start": start, "end": min(end, 1e9), "most": most}
                 await worker.send(request, source)
-                found: dict[str, Any] = await asyncio.wait_for(answer, _CUT_S)
+                async with asyncio.timeout(_CUT_S):
+                    found: dict[str, Any] = await answer
             finally:
                 worker.asked.pop(number, None)
         except (OSError, LimitedError, TimeoutError):
@@ -236,7 +237,8 @@ class _Worker:
             theirs.close()
         self._sock = ours
         try:
-            hello = await asyncio.wait_for(self._receive(), _START_S)
+            async with asyncio.timeout(_START_S):
+                hello = await self._receive()
         except (OSError, TimeoutError, MessageError) as error:
             await self.close()
             raise LimitedError("The limited process that decodes streams could not be started.") from error

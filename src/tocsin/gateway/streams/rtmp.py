@@ -71,7 +71,8 @@ class RtmpSource:
                 stream = await self._asked(connection)
             yield FLV_HEADER
             while True:
-                message = await asyncio.wait_for(connection.message(), self._ways.silence)
+                async with asyncio.timeout(self._ways.silence):
+                    message = await connection.message()
                 if message.kind in _MEDIA:
                     yield flv(message)
                 elif _ended(message.kind, message.data, stream):
@@ -120,7 +121,8 @@ class RtmpSource:
         try:
             while True:
                 try:
-                    data = await asyncio.wait_for(inbox.get(), self._ways.silence)
+                    async with asyncio.timeout(self._ways.silence):
+                        data = await inbox.get()
                 except TimeoutError:
                     raise SourceError("time-out", f"Nobody has pushed to {address.shown} for long.") from None
                 if data is None:

@@ -35,7 +35,8 @@ class SrtSource:
         try:
             while True:
                 try:
-                    data = await asyncio.wait_for(process.stdout.read(_CHUNK), self._ways.silence)
+                    async with asyncio.timeout(self._ways.silence):
+                        data = await process.stdout.read(_CHUNK)
                 except TimeoutError:
                     said = f"Nothing came by SRT for {self._ways.silence:.0f} seconds."
                     raise SourceError("time-out", said) from None
@@ -49,7 +50,7 @@ class SrtSource:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
-                await process.wait()
+                await process.communicate()  # ``wait`` alone never ends while bytes are left that nobody reads
 
     async def _url(self) -> str:
         """Return the address with its name looked up once, and only the options that are understood."""

@@ -32,7 +32,8 @@ class UdpSource:
         try:
             while True:
                 try:
-                    data = await asyncio.wait_for(inbox.take(), self._ways.silence)
+                    async with asyncio.timeout(self._ways.silence):
+                        data = await inbox.take()
                 except TimeoutError:
                     said = f"Nothing arrived at {self._address.shown} for {self._ways.silence:.0f} seconds."
                     raise SourceError("time-out", said) from None
