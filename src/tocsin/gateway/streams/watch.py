@@ -309,7 +309,8 @@ class Watch:
         else:
             if after:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._over(), terms.after)
+                    async with asyncio.timeout(terms.after):
+                        await self._over()
             held = self.ring.held(time.monotonic(), terms.after + 3.0 if after else None)
             if not held.data:
                 return NotScanned("unreadable", "No seconds of the stream are held.")
