@@ -88,3 +88,20 @@ def test_files_by_all_numbers_or_words() -> None:
     assert files[1].public is False
     with pytest.raises(Refused, match="numbers"):
         files_of({"send-0": "yes", "items-0": "first"}, digests, {})
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"phone": {"number": {"number": "7946"}}},
+        {"chat": {"client": "c", "room": "r", "content": "said", "additional": "more"}},
+        {"mail": {"addresses": [{"address": "a@b.example", "verified": True}], "content": "x"}},
+        {"web": {"urls": ["https://a.example"], "third_party_hosted": True, "additional": "y"}},
+        {"peer": {"client": "p", "file_names": "f"}},
+    ],
+)
+def test_what_an_api_client_said_of_a_place_outlives_a_save(place) -> None:
+    before = as_json(read_facts({"incident_type": "Child Sex Tourism", "incident_at": TYPED["incident_at"] + ":00Z",
+                                 "where": [place]}))  # fmt: skip
+    typed = {name: value for name, value in fields_of(before).items() if isinstance(value, str)}
+    assert facts_of(typed, [], before)["where"] == [place]
