@@ -1,6 +1,6 @@
 """A stream's budget: scenes go before keyframes, hashing never goes, and what went is counted."""
 
-from tocsin.gateway.streams.budget import BUSY, CALM, FOR_SCENES, LEVELS, Budget, Load
+from tocsin.gateway.streams.budget import BUSY, CALM, FOR_SCENES, LEVELS, Budget, Load, Pace
 
 
 def test_within_its_share_nothing_is_left_out() -> None:
@@ -62,3 +62,18 @@ def test_a_process_counts_as_busy_until_it_was_measured_and_when_scenes_had_thei
     assert load.share() < BUSY
     load.spend(10.0)
     assert load.share() >= BUSY
+
+
+def test_a_stream_that_costs_little_never_waits() -> None:
+    pace = Pace(0.05)
+    assert [pace.wait(float(second), 0.04 * second) for second in range(600)] == [0.0] * 600
+
+
+def test_a_stream_that_would_take_all_of_a_core_gets_its_share() -> None:
+    """The processor is used whenever there is no waiting; over five minutes it is used for the share, and the burst."""
+    pace, now, used = Pace(0.05), 0.0, 0.0
+    while now < 300:
+        now, used = now + 0.01, used + 0.01
+        now += pace.wait(now, used)
+    assert 0.05 * 300 < used < 0.05 * 300 + 1.5
+    assert all(wait <= 1.0 for wait in [pace.wait(now, used + 60)])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tocsin.gateway.streams import budget, looking
 from tocsin.gateway.streams.framing import chunk, fresh
 from tocsin.gateway.streams.furniture import Furniture
 from tocsin.gateway.streams.looking import Looking, Settings, StreamError, prints
@@ -23,7 +24,7 @@ def looked(data: bytes, **settings: Any) -> tuple[list[dict], Looking]:
     return seen, looking
 
 
-def streamed(*parts: bytes | None, **settings: Any) -> tuple[list[dict], Looking]:
+def streamed(*parts: bytes | None, share: float = 1e6, **settings: Any) -> tuple[list[dict], Looking]:
     """Send parts through a pipe; None begins anew."""
     there, here = os.pipe()
 
@@ -41,7 +42,7 @@ def streamed(*parts: bytes | None, **settings: Any) -> tuple[list[dict], Looking
     thread.start()
     seen: list[dict] = []
     with os.fdopen(there, "rb", buffering=0) as file:
-        looking = Looking(file, Settings(least=0.0, share=1e6, **settings), seen.append, None)
+        looking = Looking(file, Settings(least=0.0, share=share, **settings), seen.append, None)
         try:
             looking.run()
         finally:
@@ -141,3 +142,22 @@ def test_a_border_found_in_the_colours_is_never_lost_to_the_look_at_brightness(
     shown[inside] = rgb[inside]
     luma = (shown @ np.array([0.257, 0.504, 0.098]) + 16).astype(np.uint8)
     assert prints(shown, Furniture(), luma) == prints(shown, Furniture())
+
+
+@pytest.mark.parametrize("kind", ["a stream", "no stream at all"])
+def test_what_comes_faster_than_it_plays_waits_for_its_share(
+    film: Callable, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(budget, "BURST", 0.0)
+    monkeypatch.setattr(looking.time, "sleep", waits.append)
+    data = film() if kind == "a stream" else bytes(200_000)
+    try:
+        streamed(data, share=1e-6)
+    except StreamError:
+        assert kind != "a stream"
+    assert max(waits) == budget.LONGEST_WAIT
+    waits.clear()
+    monkeypatch.setattr(budget, "BURST", 60.0)
+    streamed(film())
+    assert waits == []

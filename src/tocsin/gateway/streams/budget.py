@@ -20,6 +20,10 @@ CALM = 10.0
 """Seconds that must pass calmly before less is left out."""
 OPENING = 5.0
 """Seconds after its beginning in which a stream may be behind."""
+BURST = 1.0
+"""Seconds of the processor that a stream may use at once, when it had used little before."""
+LONGEST_WAIT = 1.0
+"""Seconds that a stream waits before some more of it is read: long waits would look like a decoder that hangs."""
 _SAVED = 4.0
 
 
@@ -47,6 +51,29 @@ class Load:
     def spend(self, seconds: float) -> None:
         """Take in what a change of scene has cost."""
         self._left -= seconds
+
+
+@dataclass(slots=True)
+class Pace:
+    """What a stream may cost in all, reading and opening it too: ``share`` of one core, and ``BURST`` seconds at once.
+
+    Leaving things out does not bound what a stream costs that comes faster than it plays, or is no stream at all: it
+    is made to wait. Whether that makes it late is for :class:`Budget` to see.
+    """
+
+    share: float = 0.05
+    _left: float = BURST
+    _at: float | None = None
+    _used: float = 0.0
+
+    def wait(self, now: float, used: float) -> float:
+        """Return how many seconds to wait; ``used`` is the processor time spent so far, in all."""
+        if self._at is None:
+            self._at, self._used = now, used
+        earned = max(0.0, now - self._at) * self.share
+        self._left = min(BURST, self._left + earned) - max(0.0, used - self._used)
+        self._at, self._used = now, used
+        return min(LONGEST_WAIT, -self._left / self.share) if self._left < 0 else 0.0
 
 
 @dataclass(slots=True)

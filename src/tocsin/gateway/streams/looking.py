@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from tocsin.gateway.streams.budget import Budget, Load
+from tocsin.gateway.streams.budget import Budget, Load, Pace
 from tocsin.gateway.streams.framing import Chunks
 from tocsin.gateway.streams.furniture import Furniture
 from tocsin.media import pdq, scenes
@@ -90,6 +90,7 @@ class Looking:
         self.stopped = False
         self.counts = Counts()
         self.budget = Budget(settings.share if settings.framed else 1e6)
+        self.pace = Pace(settings.share) if settings.framed else None
         self._furniture = Furniture()
         self._shown: Pixels | None = None
         self._group: list[Packet[VideoStream]] = []
@@ -174,7 +175,10 @@ class Looking:
                 self._group_bytes += packet.size
             if packet.is_keyframe:
                 self.budget.note(time.monotonic(), time.thread_time() - spent, self._lag())
-            if self._undecoded >= _MOST_BROKEN or (self._chunks and time.monotonic() - seen_key > _QUIET_S):
+            if self._chunks and time.monotonic() - seen_key > _QUIET_S:
+                self.counts.broken += 1  # a picture without a beginning for so long was not looked at
+                return
+            if self._undecoded >= _MOST_BROKEN:
                 return
         self._scenes(stream)
 
@@ -306,6 +310,9 @@ class _Stoppable:
 
     def read(self, size: int) -> bytes:
         """Return some bytes; none when it is over."""
+        pace = self._owner.pace
+        if pace is not None and (wait := pace.wait(time.monotonic(), time.thread_time())) > 0:
+            time.sleep(wait)
         if self._owner.stopped:
             return b""
         if isinstance(self._file, Chunks) and self._file.quiet_bytes > _QUIET_BYTES:
