@@ -126,7 +126,7 @@ def test_no_concern_withdraws_what_was_asked_for(tmp_path: Path, film: Callable,
 
 
 def test_a_decision_at_the_hub_withdraws_it_too_once_and_for_streams_that_are_over(tmp_path: Path) -> None:
-    settings = Settings(data=tmp_path)
+    settings = Settings(data=tmp_path, allow_private=True)
     enrolment: Any = SimpleNamespace(recorder=SimpleNamespace(opaque=lambda name: f"opaque {name}"))
 
     async def first() -> str:
