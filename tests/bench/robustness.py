@@ -1,4 +1,4 @@
-"""What a listed picture survives, by PDQ at 31 bits, by PDQ after borders are cut off, and by windows; false matches.
+"""What a listed picture survives, by PDQ at 31 bits, borders cut off, parts of pages, by windows; false matches.
 
 The list holds the 120 test photos as they are; each is changed in one way and looked for. "Wrong" counts other listed
 photos that matched. The rest of the picture is never looked at: names and distances decide.
@@ -6,6 +6,7 @@ photos that matched. The rest of the picture is never looked at: names and dista
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from io import BytesIO
@@ -15,13 +16,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 from populations import photos, uniform
+from saved_pages import LAYOUTS, SAVED, saved
 
 from tocsin.matching import HashIndex
 from tocsin.media import pdq, windows
 from tocsin.media.borders import strip
+from tocsin.media.fingerprint import Options, fingerprint
+from tocsin.model import Fingerprints
 
 Pixels = npt.NDArray[np.uint8]
 RADIUS = 31
+_PAGED_MS = 3.0
 
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
@@ -56,6 +61,8 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
                 "columns": ["change", "PDQ", "PDQ + borders cut", "windows", "wrong: PDQ", "+ cut", "windows"],
                 "rows": rows,
             },
+            _pages(pictures, index, small, flat, owner, options),
+            _parts_cost(pictures),
             _false(pictures, options),
             {
                 "name": "Cost of windows",
@@ -180,6 +187,81 @@ def _agreeing(index: HashIndex, seen: list[bytes], listed: list[bytes], owner: n
         if windows.agreement([seen[q] for q, _ in pairs], [listed[i] for _, i in pairs]).enough:
             found.add(int(number))
     return found
+
+
+def _pages(
+    pictures: list[Pixels],
+    index: HashIndex,
+    small: HashIndex,
+    flat: list[bytes],
+    owner: npt.NDArray[np.int64],
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """Look for every listed photo on drawn pages: as a whole, photograph by photograph, and by windows."""
+    images = [Image.fromarray(picture) for picture in pictures]
+    pages = 4 if options.get("quick") else 12
+    rows = []
+    for name, (layout, shown) in LAYOUTS.items():
+        for how in SAVED:
+            dice = random.Random(f"{name} {how}")
+            found, wrong, hashes = [0, 0, 0], 0, 0
+            seconds = [0.0, 0.0]
+            for _ in range(pages):
+                chosen = dice.sample(range(len(images)), shown)
+                data = saved(layout([images[one] for one in chosen], dice), how)
+                whole, seconds[0] = _timed(data, False, seconds[0])
+                parts, seconds[1] = _timed(data, True, seconds[1])
+                near = _near_prints(index, parts)
+                pixels = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
+                by_windows = _agreeing(small, _codes(pixels), flat, owner)
+                for column, seen in enumerate((_near_prints(index, whole), near, by_windows)):
+                    found[column] += len(seen & set(chosen))
+                wrong += len(near - set(chosen))
+                hashes += len(parts.prints)
+            share = [f"{count / (pages * shown) * 100:.1f}" for count in found]
+            cost = [second / pages * 1e3 for second in seconds]
+            rows.append([name, how, pages * shown, *share, wrong, hashes / pages, *cost])
+    columns = ["page", "saved as", "photos shown", "whole, %", "with parts, %", "windows, %", "wrong: parts"]
+    columns += ["hashes a page", "ms whole", "ms with parts"]
+    return {"name": f"Listed photos on saved pages, % found at radius {RADIUS}", "columns": columns, "rows": rows}
+
+
+def _parts_cost(pictures: list[Pixels]) -> dict[str, Any]:
+    """What looking for parts costs where there is no page: the photos themselves."""
+    rows = []
+    for name, factor, kind in (
+        ("as they are, JPEG", 1, "JPEG"),
+        ("3 x, JPEG", 3, "JPEG"),
+        ("as they are, PNG", 1, "PNG"),
+    ):
+        seconds, paged = [0.0, 0.0], 0
+        more: list[float] = []
+        for picture in pictures[:60]:
+            out = BytesIO()
+            Image.fromarray(_resized(picture, picture.shape[1] * factor, picture.shape[0] * factor)).save(out, kind)
+            before = seconds[1] - seconds[0]
+            for _ in range(3):
+                _, seconds[0] = _timed(out.getvalue(), False, seconds[0])
+                _, seconds[1] = _timed(out.getvalue(), True, seconds[1])
+            spent = (seconds[1] - seconds[0] - before) / 3 * 1e3
+            more.append(spent)
+            paged += spent > _PAGED_MS
+        number = 3 * len(pictures[:60]) / 1e3
+        rows.append([name, seconds[0] / number, seconds[1] / number, float(np.median(more)), paged])
+    columns = ["photos", "ms whole", "ms with parts", "ms more, median", "of 60 looked at as a page"]
+    return {"name": "What parts cost where there is no page", "columns": columns, "rows": rows}
+
+
+def _timed(data: bytes, regions: bool, seconds: float) -> tuple[Fingerprints, float]:
+    began = time.perf_counter()
+    made = fingerprint(data, Options(regions=regions))
+    assert isinstance(made, Fingerprints)
+    return made, seconds + time.perf_counter() - began
+
+
+def _near_prints(index: HashIndex, made: Fingerprints) -> set[int]:
+    hashes = [np.frombuffer(bytes.fromhex(one.hex), np.uint8) for one in made.prints if one.quality >= 50]
+    return _near(index, hashes) if hashes else set()
 
 
 def _false(pictures: list[Pixels], options: dict[str, Any]) -> dict[str, Any]:

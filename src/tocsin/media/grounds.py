@@ -17,7 +17,7 @@ MOST_GROUNDS = 8
 NOISE = 20
 """How far a channel may stray from a ground and still be painted over."""
 _BLOCK, _STEP = 8, 2
-_PAGE_ACROSS, _ACROSS = 32, 96
+_PAGE_ACROSS, _ACROSS, _SAMPLES = 32, 96, 48
 _FLAT = 6
 _APART = 8
 
@@ -25,8 +25,17 @@ _APART = 8
 def is_page(pixels: Pixels) -> bool:
     """Tell whether a picture (height x width, with or without channels) looks like a page. Costs next to nothing."""
     green = pixels if pixels.ndim == 2 else pixels[:, :, 1 if pixels.shape[2] > 1 else 0]
+    if not _has_ground(green):
+        return False
     colours, blocks = _plain(green[:, :, np.newaxis], _PAGE_ACROSS, 0)
     return len(colours) > 0 and bool(np.bincount(colours[:, 0]).max() >= LEAST_PAGE * blocks)
+
+
+def _has_ground(green: Pixels) -> bool:
+    """Tell whether one value is common at all: what nearly every photograph is told by, at a tenth of the price."""
+    high, wide = green.shape
+    sample = green[:: high // _SAMPLES + 1, :: wide // _SAMPLES + 1].ravel()
+    return sample.size > 0 and bool(np.bincount(sample).max() >= 0.75 * LEAST_PAGE * sample.size)
 
 
 def grounds(rgb: Pixels) -> Pixels:
