@@ -271,7 +271,8 @@ class _Shown:
                 table.add_row("", Text(f"and {len(result['matches']) - 5} more"))
         Console(highlight=False).print(table)
         if self.counts["match"] > len(self._matched):
-            click.echo(f"… and {self.counts['match'] - len(self._matched):,} more files; --json names them all.")
+            rest = self.counts["match"] - len(self._matched)
+            click.echo(f"… and {rest:,} more {'file' if rest == 1 else 'files'}; --json names them all.")
 
 
 def _plain(text: str) -> str:

@@ -204,7 +204,7 @@ def referral(
     if as_json:
         line({"out": str(out), "sha256": sealed.digest, "size": sealed.size, "items": len(items)})
         return
-    click.echo(f"Wrote {out}: {len(items)} items, sealed. SHA-256: {sealed.digest}")
+    click.echo(f"Wrote {out}: {_count(items)}, sealed. SHA-256: {sealed.digest}")
 
 
 @command.command("open", epilog="Example:  tocsin report open a-12.age --key police.key --out a-12")
@@ -231,7 +231,7 @@ def open_(file: Path, key_file: Path, out: Path) -> None:
     except (pyrage.DecryptError, referrals.ReferralError, OSError) as error:
         raise Failure(f"{file}: {error}") from error
     manifest = opened.manifest
-    click.echo(f"{manifest['reference']} for {manifest['to']}: {len(manifest['items'])} items, every digest right.")
+    click.echo(f"{manifest['reference']} for {manifest['to']}: {_count(manifest['items'])}, every digest right.")
 
 
 def credentials_in(path: Path) -> "Credentials":
@@ -251,6 +251,10 @@ def credentials_in(path: Path) -> "Credentials":
     if not isinstance(raw, dict) or set(raw) != {"username", "password"} or not all(map(_is_word, raw.values())):
         raise Failure(f"{path} holds username and password, and nothing else: where reports go is not said there.")
     return Credentials(raw["username"], raw["password"])
+
+
+def _count(items: list[Any]) -> str:
+    return f"{len(items)} {'item' if len(items) == 1 else 'items'}"
 
 
 def _is_word(value: Any) -> bool:

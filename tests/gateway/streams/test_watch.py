@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tocsin.detectors.ladder import HOLD, NOTE, RING
 from tocsin.detectors.live_stream import LiveStream
 from tocsin.evidence.sealing import new_identity, open_sealed
@@ -14,7 +16,7 @@ from tocsin.gateway.streams.lookups import Lookups
 from tocsin.gateway.streams.pool import Pool, PoolSettings
 from tocsin.gateway.streams.sealed import SealedFolder
 from tocsin.gateway.streams.sources import Ways
-from tocsin.gateway.streams.watch import ENDED, FAILED, Terms, Watch
+from tocsin.gateway.streams.watch import ENDED, FAILED, Terms, Watch, _number
 from tocsin.gateway.streams.weighing import Event, Weighing
 from tocsin.matching.road import Lists
 from tocsin.model import SystemClock
@@ -92,3 +94,17 @@ def test_waiting_for_one_who_has_not_begun_to_send_loses_nothing(listed: Path) -
     assert (watch.state, watch.reconnects) == (FAILED, 0)
     assert not watch.complete
     assert not any("made again" in gap for gap in watch.gaps())
+
+
+@pytest.mark.parametrize(
+    ("count", "one", "said"),
+    [
+        (1, "once", "once"),
+        (2, "once", "2 times"),
+        (1, "1 part of the stream", "1 part of the stream"),
+        (1200, "1 part of the stream", "1,200 parts of the stream"),
+        (2, "1 segment", "2 segments"),
+    ],
+)
+def test_one_and_many_are_said_as_people_say_them(count: int, one: str, said: str) -> None:
+    assert _number(count, one) == said

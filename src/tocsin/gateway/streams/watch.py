@@ -94,17 +94,17 @@ class Watch:
         tally, found = self.tally, []
         if self.reason.reason:
             found.append(self.reason.detail)
-        for count, words in (
-            (self.reconnects, "The connection was lost and made again {} times."),
-            (self.restarts, "The decoder was replaced {} times."),
-            (self.dropped, "{} bytes came faster than they could be taken."),
-            (self.skipped, "{} segments were missed."),
-            (tally.broken, "{} parts of the stream could not be decoded."),
-            (tally.shed["keyframes"], "{} keyframes were left out for want of time."),
-            (self.weighing.failed, "{} frames could not be compared or recorded."),
+        for count, one, words in (
+            (self.reconnects, "once", "The connection was lost and made again {}."),
+            (self.restarts, "once", "The decoder was replaced {}."),
+            (self.dropped, "1 byte", "{} came faster than could be taken."),
+            (self.skipped, "1 segment", "Missed: {}."),
+            (tally.broken, "1 part of the stream", "{} could not be decoded."),
+            (tally.shed["keyframes"], "1 keyframe", "Left out for want of time: {}."),
+            (self.weighing.failed, "1 frame", "{} could not be compared or recorded."),
         ):
             if count:
-                found.append(words.format(f"{count:,}"))
+                found.append(words.format(_number(count, one)))
         if not tally.looked:
             found.append("No frame was looked at.")
         return found
@@ -337,3 +337,11 @@ def _memory(data: bytes) -> int:
         file.write(data)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
+
+
+def _number(count: int, one: str) -> str:
+    """Return ``1 part of the stream`` for one, ``3 parts of the stream`` for more; ``once`` or ``3 times``."""
+    if one == "once":
+        return one if count == 1 else f"{count:,} times"
+    noun, _, rest = one.removeprefix("1 ").partition(" ")
+    return one if count == 1 else f"{count:,} {noun}s{' ' if rest else ''}{rest}"
