@@ -60,3 +60,20 @@ def test_the_api_describes_itself(client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     for path in ("/api/v1/journal", "/api/v1/enrol", "/api/v1/alerts", "/api/v1/events", "/healthz", "/metrics"):
         assert path in paths
+
+
+def test_a_number_or_letter_that_no_store_can_hold_is_refused_in_words(client, sign_in, exhibit) -> None:
+    sign_in("auditor")
+    assert client.get("/api/v1/audit", params={"before": 2**63}).status_code == 422
+    sign_in("supervisor")
+    nul = {"reason": "Needs a second look\x00 now."}
+    answers = [
+        client.get("/api/v1/alerts/%00"),
+        client.get("/api/v1/alerts", params={"category": "a\x00b"}),
+        client.get("/api/v1/evidence/%00"),
+        client.get("/api/v1/subjects/%00"),
+        client.post(f"/api/v1/alerts/{exhibit.alert_id}/escalate", json=nul),
+        client.post(f"/api/v1/alerts/{exhibit.alert_id}/reopen", json=nul),
+        client.post("/api/v1/session", json={"email": "a\x00@b.example", "password": "long enough it is"}),
+    ]
+    assert [(answer.request.url.path, answer.status_code) for answer in answers if answer.status_code >= 500] == []

@@ -9,13 +9,14 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from tocsin.console import pages
 from tocsin.console.frame import Frame, frame
 from tocsin.hub.hub import Hub, of
-from tocsin.hub.refusals import Refused
+from tocsin.hub.refusals import UNSTORABLE, Refused
 from tocsin.hub.sessions import COOKIE, NotSignedIn, Who, current, require
 from tocsin.hub.store.schema import Person
 
@@ -68,7 +69,7 @@ def visit(*roles: str) -> Callable[[Request], Awaitable[Visit]]:
 
 def install_errors(app: FastAPI) -> None:
     """Answer errors on pages with pages; programs keep the answers that the hub gives them."""
-    for kind in (Refused, RequestValidationError, HTTPException, Exception):
+    for kind in (Refused, RequestValidationError, HTTPException, DataError, Exception):
         _install(app, kind)
 
 
@@ -108,6 +109,8 @@ def _sentence(error: Exception) -> tuple[int, str]:
     if isinstance(error, RequestValidationError):
         where = str(error.errors()[0]["loc"][-1]) if error.errors() else "a field"
         return 422, f"The field “{where[:60]}” is missing or cannot be read. Go back and fill it in."
+    if isinstance(error, DataError):
+        return 422, UNSTORABLE
     if isinstance(error, HTTPException):
         if error.status_code == 404:
             return 404, "The address leads nowhere, or to something that is not your unit's."

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from tocsin.hub import refusals
@@ -89,6 +90,10 @@ def _answer_errors(app: FastAPI) -> None:
         sentence = str(error.detail).rstrip(".") + "."
         return JSONResponse({"error": code, "sentence": sentence}, error.status_code, error.headers)
 
+    async def unstorable(_: Request, error: Exception) -> JSONResponse:
+        _log.warning("A request held what the store cannot hold: %s", type(error).__name__)
+        return JSONResponse({"error": "malformed", "sentence": refusals.UNSTORABLE}, 422)
+
     async def unavailable(_: Request, error: Exception) -> JSONResponse:
         _log.error("The store is not available: %s", error)
         return JSONResponse({"error": "unavailable", "sentence": str(error)}, 503, {"Retry-After": "10"})
@@ -101,6 +106,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(DataError, unstorable)
     app.add_exception_handler(StoreError, unavailable)
     app.add_exception_handler(BlobError, unavailable)
     app.add_exception_handler(Exception, unexpected)

@@ -19,6 +19,9 @@ RESPONSE: Final[dict[str, Any]] = {
 }
 """A refusal, as the API describes it."""
 
+UNSTORABLE: Final = "Something in this cannot be stored: a number out of bounds, or a character with the code 0."
+"""What is said of values that the database refuses."""
+
 
 class Refused(RuntimeError):  # noqa: N818 - it is no fault of the hub's
     """Something asked of the hub is refused; the message is a sentence for the person who asked.

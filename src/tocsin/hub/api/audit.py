@@ -26,7 +26,7 @@ Auditor = Annotated[Who, Depends(require("auditor"))]
 def entries(
     who: Auditor,
     hub: Hubs,
-    before: Annotated[int | None, Query(ge=0)] = None,
+    before: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     actor: Annotated[str, Query(max_length=64)] = "",
     action: Annotated[str, Query(max_length=40)] = "",
