@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
 from tocsin.cli.audit import command
 from tocsin.evidence.audit import write_export
@@ -17,19 +16,6 @@ VKEY = SIGNER.verifier.vkey
 def note(texts):
     leaves = [leaf_hash(text.encode()) for text in texts]
     return sign_checkpoint(Checkpoint("log.example", len(leaves), root(leaves)), SIGNER)
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Runs ``tocsin audit ...`` in an empty folder and checks the exit code."""
-    monkeypatch.chdir(tmp_path)
-
-    def go(*arguments, code=0, **more):
-        result = CliRunner().invoke(command, arguments, **more)
-        assert result.exit_code == code, result.output
-        return result
-
-    return go
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ import os
 import stat
 
 import pytest
-from click.testing import CliRunner
 
 from tocsin.cli.evidence import command
 from tocsin.evidence.sealing import Attachment, key_file, new_identity, seal
@@ -16,19 +15,6 @@ DOCUMENT = {
     "quotes": [{"text": "don't tell", "speaker": "subject", "spans": [[0, 10]]}],
     "context": [{"text": "hi", "speaker": "other"}, {"text": "don't tell", "speaker": "subject"}],
 }
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Runs ``tocsin evidence ...`` in an empty folder and checks the exit code."""
-    monkeypatch.chdir(tmp_path)
-
-    def go(*arguments, code=0, **more):
-        result = CliRunner().invoke(command, arguments, **more)
-        assert result.exit_code == code, result.output
-        return result
-
-    return go
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ import random
 import stat
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from tocsin.cli.lists import command
+from tocsin.cli.lists import command  # noqa: F401 - what `run` runs
 from tocsin.evidence.sealing import key_file, new_identity
 
 M = [hashlib.md5(bytes([n])).hexdigest() for n in range(9)]
@@ -15,20 +14,6 @@ M = [hashlib.md5(bytes([n])).hexdigest() for n in range(9)]
 
 def pdq(text):
     return f"{sum(1 << place for place in random.Random(text).sample(range(256), 128)):064x}"
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Runs ``tocsin lists ...`` in an empty folder and checks the exit code."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TOCSIN_LIST_PASSPHRASE", raising=False)
-
-    def go(*arguments, code=0, **more):
-        result = CliRunner().invoke(command, arguments, **more)
-        assert result.exit_code == code, result.output
-        return result
-
-    return go
 
 
 @pytest.fixture

@@ -10,19 +10,6 @@ from tocsin.cli.order import TEMPLATES, command
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Runs ``tocsin order ...`` in an empty folder and checks the exit code."""
-    monkeypatch.chdir(tmp_path)
-
-    def go(*arguments, code=0, **more):
-        result = CliRunner().invoke(command, arguments, **more)
-        assert result.exit_code == code, result.output
-        return result
-
-    return go
-
-
-@pytest.fixture
 def signed(run, tmp_path):
     """A signed EXAMPLE order, signed.json, by a.key; returns the root."""
     run("new", "uk-shpo", "--example", "--out", "o.yaml")
