@@ -100,3 +100,10 @@ def test_the_same_page_gives_the_same_prints(photo):
     page = blank()
     page[100:460, 200:680] = photo(480, 360)
     assert regions.regions(page, exact=False) == regions.regions(page.copy(), exact=False)
+
+
+def test_a_photograph_on_a_plain_ground_is_no_page_that_was_cut(photo, monkeypatch):
+    monkeypatch.setattr(regions, "MOST_REGIONS", 1)
+    page = blank()
+    page[::2, 300:900][:200] = photo(600, 200)  # busy, with edges that nothing can be certain of
+    assert regions.regions(jpeg(page, 60), exact=False).cut == 0

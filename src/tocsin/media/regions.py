@@ -24,7 +24,8 @@ from tocsin.model.rect import Rect
 Pixels = npt.NDArray[np.uint8]
 
 MOST_REGIONS = 48
-"""Most pictures of one page that are hashed, the largest; how many there were more is told."""
+"""Most pictures of one page that are hashed, the largest. How many more have certain edges is told: pieces of what is
+no page at all, a photograph on a plain ground, seldom have."""
 MOST_CROPS = 320
 """Most crops of one page that are hashed, the likeliest of each picture first."""
 MOST_PIXELS = 8_000_000
@@ -58,19 +59,21 @@ def regions(rgb: Pixels, *, exact: bool, turns: bool = False) -> Regions:
     while rgb.shape[0] * rgb.shape[1] > MOST_PIXELS * factor * factor:
         factor += 1
     places = _places(np.ascontiguousarray(rgb[::factor, ::factor]) if factor > 1 else rgb, exact)
-    kept = sorted(places, key=lambda crops: (-crops[0].w * crops[0].h, crops[0].y, crops[0].x))[:MOST_REGIONS]
+    places.sort(key=lambda place: (-place.crops[0].w * place.crops[0].h, place.crops[0].y, place.crops[0].x))
+    kept = places[:MOST_REGIONS]
     found: dict[tuple[str, int], Print] = {}
-    for rank, crop, gray, at in _in_turn([_Picture(rgb, crops, factor, exact) for crops in kept]):
+    for rank, crop, gray, at in _in_turn([_Picture(rgb, place.crops, factor, exact) for place in kept]):
         for made in prints_of(gray, both=rank == 0, turns=turns):
             if made.quality >= LEAST_QUALITY:
                 found.setdefault((made.hex, made.turn), replace(made, region=crop))
         if at + 1 >= MOST_CROPS:
             break
-    return Regions(tuple(found.values()), len(places), len(places) - len(kept))
+    cut = sum(place.certain for place in places[MOST_REGIONS:])
+    return Regions(tuple(found.values()), len(kept) + cut, cut)
 
 
-def _places(rgb: Pixels, exact: bool) -> list[tuple[Rect, ...]]:
-    """Return the crops that each picture on a page may have, the likeliest first."""
+def _places(rgb: Pixels, exact: bool) -> list[Found]:
+    """Return the pictures on a page, each with the crops it may have, the likeliest first."""
     sure: list[Found] = []
     if exact:
         page = np.zeros((*rgb.shape[:2], 4), np.uint8)
@@ -78,11 +81,11 @@ def _places(rgb: Pixels, exact: bool) -> list[tuple[Rect, ...]]:
         sure = find_pictures(page, most=_MOST_FOUND)
         del page
     noisy = find_pictures(painted(rgb), most=_MOST_FOUND)
-    out = [found.crops[:EXACT] for found in sure]
+    out = [replace(found, crops=found.crops[:EXACT]) for found in sure]
     certain = [found.box for found in sure if found.certain]
     for found in noisy:
         if not any(found.box.overlap(box) >= _SAME for box in certain):
-            out.append(found.crops[:NOISY])
+            out.append(replace(found, crops=found.crops[:NOISY]))
     return out
 
 
