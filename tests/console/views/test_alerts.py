@@ -165,3 +165,10 @@ def test_an_alert_of_a_service_speaks_of_its_uploads_and_policy_not_of_a_supervi
     page = words_of(site.get("ines", f"/alerts/{alert}"))
     assert "Exceptions in the policy" in page
     assert "From the gateway's signed journal alone." in page
+
+
+def test_a_page_number_beyond_any_is_refused_in_words(site, words_of):
+    for who, path in (("ines", "/alerts"), ("ada", "/audit")):
+        answer = site.get(who, path, params={"before": str(2**63)})
+        assert answer.status_code == 422
+        assert "cannot be read" in words_of(answer)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import Response
 from sqlalchemy import ColumnElement, Select, String, cast, or_, select
 from sqlalchemy.orm import Session
@@ -22,6 +22,7 @@ router = APIRouter(include_in_schema=False)
 PAGE: Final = 50
 SHOWS: Final = ("open", "mine", "closed")
 At = Annotated[Visit, Depends(visit(*UNIT))]
+Before = Annotated[int | None, Query(ge=0, lt=2**31)]
 Text = Annotated[str, Form(max_length=4000)]
 
 _SAID = {
@@ -50,7 +51,7 @@ class Board:
 
 
 @router.get("/alerts")
-def board(at: At, show: str = "open", sev: str = "", q: str = "", before: int | None = None) -> Response:
+def board(at: At, show: str = "open", sev: str = "", q: str = "", before: Before = None) -> Response:
     """Show the board, without an alert open beside it."""
     with at.hub.store.reading() as session:
         oldest = session.scalars(

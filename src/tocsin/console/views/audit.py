@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import FileResponse, Response
 from sqlalchemy import select
 from starlette.background import BackgroundTask
@@ -24,10 +24,11 @@ router = APIRouter(include_in_schema=False)
 
 PAGE: Final = 100
 At = Annotated[Visit, Depends(visit("auditor"))]
+Before = Annotated[int | None, Query(ge=0, lt=2**63)]
 
 
 @router.get("/audit")
-def listed(at: At, action: str = "", actor: str = "", object: str = "", before: int | None = None) -> Response:  # noqa: A002
+def listed(at: At, action: str = "", actor: str = "", object: str = "", before: Before = None) -> Response:  # noqa: A002
     """Search the log, the newest entries first."""
     chosen = audit_reading.Wanted(actor=actor[:64], action=action[:40], object=object.strip()[:200])
     return _page(at, chosen, before)
