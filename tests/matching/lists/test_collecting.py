@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 
 from tocsin.matching.lists import collecting
@@ -65,3 +67,15 @@ def test_few_bytes_are_gathered_without_a_file(tmp_path, monkeypatch):
     assert bytes(spill.array("u1")) == b"123456789"
     spill.close()
     assert not list(tmp_path.rglob("x.gathered"))
+
+
+def test_the_digest_of_an_empty_file_is_never_listed():
+    empty, other = ("md5", hashlib.md5(b"").digest()), ("sha1", bytes(20))
+    collected = Collector()
+    with pytest.raises(BadRow, match="empty file"):
+        collected.add(Entry(1, [empty]))
+    kept = Entry(2, [empty, other])
+    collected.add(kept)
+    collected.add(Entry(3, [empty], status=Status.WITHDRAWN))
+    assert (collected.rows, collected.kinds()) == (2, ("sha1",))
+    assert "empty file" in kept.problem

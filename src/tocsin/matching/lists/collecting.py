@@ -3,6 +3,7 @@
 A list that is to be sealed is gathered in memory instead: its entries never touch the disk in the clear.
 """
 
+import hashlib
 import json
 import os
 import struct
@@ -19,6 +20,9 @@ MOST_LABELS = 100_000
 MOST_TEXT = 65_536
 REPLACED = 3
 """Status of a row that another row of the same import took the place of."""
+
+OF_NOTHING = frozenset(new().digest() for new in (hashlib.md5, hashlib.sha1, hashlib.sha256))
+"""Digests of a file without a byte. Lists carry them by mistake, and every empty file would match."""
 
 _FLUSH = 2**20
 _ROW = struct.Struct("<16sIBBqQ")
@@ -90,7 +94,12 @@ class Collector:
         self.frames_held = 0
 
     def add(self, entry: Entry) -> None:
-        """Keep an entry. Of a withdrawn or deleted one only the key and the date are kept, never its hashes."""
+        """Keep an entry. Of a withdrawn or deleted one only the key and the date are kept, never its hashes.
+
+        A digest of nothing is left out and becomes the entry's ``problem``. Raises BadRow where no hash remains.
+        """
+        if entry.status == Status.ACTIVE and any(value in OF_NOTHING for _, value in entry.hashes):
+            _leave_out_nothing(entry)
         row = self.rows
         label = (entry.source, entry.scheme, entry.category, entry.classification)
         number = self._labels.get(label)
@@ -148,6 +157,14 @@ class Collector:
         """Remove what was gathered."""
         for spill in (self._rows, self._text, self._frames, *self._hashes.values()):
             spill.close()
+
+
+def _leave_out_nothing(entry: Entry) -> None:
+    problem = "the digest of an empty file, which every empty file would match"
+    entry.hashes = [one for one in entry.hashes if one[1] not in OF_NOTHING]
+    if not entry.hashes and not entry.frames:
+        raise BadRow(problem)
+    entry.problem = problem
 
 
 def _text(entry: Entry) -> bytes:
