@@ -203,7 +203,11 @@ def test_parts_join_the_same_whether_gathered_in_memory_or_on_disk(tmp_path, mon
         monkeypatch.setattr(collecting, "_FLUSH", flush)
         folder = tmp_path / name
         build(folder, Terms(name="x"), [("first", [_entry(n) for n in range(3)])])
-        for batch in ([_entry(3), _entry(0, 1)], [_entry(n) for n in range(4, 9)], [_entry(4, 1), _entry(9), _entry(10)]):
+        for batch in (
+            [_entry(3), _entry(0, 1)],
+            [_entry(n) for n in range(4, 9)],
+            [_entry(4, 1), _entry(9), _entry(10)],
+        ):
             add(folder, [("x", batch)])
         opened = HashList.open(folder)
         opened.verify()
