@@ -93,7 +93,16 @@ def _free_port():
         return one.getsockname()[1]
 
 
-def test_both_nodes_answer_changes_show_and_one_may_die(nodes, gateway, until):
+def _shut(url):
+    """Tell whether a call without a key is not let in."""
+    try:
+        ask(url)
+    except urllib.error.HTTPError as error:
+        return error.code == 401
+    return False
+
+
+def test_both_nodes_answer_changes_show_and_one_may_die(nodes, gateway, until, tmp_path):
     cluster, second = nodes
     url, _ = gateway
     known = f"{url}/m/lookup?signal_type=pdq&signal={'0f' * 32}"
@@ -126,6 +135,28 @@ def test_both_nodes_answer_changes_show_and_one_may_die(nodes, gateway, until):
     with pytest.raises(urllib.error.HTTPError) as caught:
         ask(f"{url}/internal/registry")
     assert caught.value.code == 404
+
+    command = [sys.executable, "-m", "tocsin", "gateway", "key", "new", "coop", "--scope", "lookup", "--data"]
+    made = subprocess.run([*command, str(tmp_path / "gateway")], stdout=subprocess.PIPE, text=True, check=True)
+    key = made.stdout.split()[0]
+    until(lambda: _shut(known))
+    with_key = f"{url}/k/{key}/m/lookup?signal_type=pdq&signal={'0f' * 32}"
+
+    def known_to_both():
+        """Tell whether 20 calls with the key were answered in a row, by both nodes."""
+        try:
+            told, node = ask(with_key)
+        except urllib.error.HTTPError as error:
+            refusals.add(error.code)
+            opened.clear()
+            return False
+        opened.append(node if "KNOWN_1" in told else "")
+        return len(opened) >= 20 and len(set(opened)) == 2 and all(opened)
+
+    opened, refusals = [], set()
+    until(known_to_both)
+    assert refusals <= {401}, "a node that does not know the key yet says so, and nothing else"
+    known, added = with_key, f"{url}/k/{key}/m/lookup?signal_type=pdq&signal={'f0' * 32}"
 
     cluster.remove_node(second, allow_graceful=False)
     failed = []
