@@ -258,3 +258,9 @@ def test_an_environment_and_a_login_are_needed():
         NCMEC(LOGIN, "Nowhere")
     with pytest.raises(Refused, match="password"):
         NCMEC({"user": "u"})
+
+
+@pytest.mark.parametrize("data", [b"<a/>" * 2_000_000, b"<a>" * 1_000_000 + b"</a>" * 1_000_000])
+def test_xml_that_would_fill_the_memory_is_not_read(data: bytes) -> None:
+    with pytest.raises(Unusable, match="more than 2,000,000 tags"):
+        ncmec.read_xml(b"<queryResult>" + data + b"</queryResult>", "queryResult")

@@ -29,6 +29,7 @@ OVERLAP_S = 600
 
 BEHIND_S = 5
 _MOST_RESTARTS = 2
+_MOST_TAGS = 2_000_000
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 ENVIRONMENTS: dict[str, tuple[str, str]] = {
@@ -110,6 +111,8 @@ def read_moment(text: str) -> int | None:
 
 def read_xml(data: bytes, root: str) -> ET.Element:
     """Return an answer's root element, which must be called ``root``. No DTD or entity is read. Raises Unusable."""
+    if data.count(b"<") > _MOST_TAGS:  # the tree of small elements takes fifty times their bytes
+        raise Unusable(f"The XML has more than {_MOST_TAGS:,} tags; nothing of it was taken.")
     try:
         held: ET.Element = fromstring(data, forbid_dtd=True)
     except DefusedXmlException as error:
