@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import NameOID
+from hypothesis import HealthCheck, settings
 
 from tocsin import orders
 from tocsin.evidence.journal import Head, JournalError, canonical, check, from_dict
@@ -35,6 +36,10 @@ from tocsin.model import Entry
 from tocsin.placement.chain import Bounds
 from tocsin.placement.disk import Disk
 from tocsin.placement.journal import Journal
+
+# No timing decides a test: hypothesis would fail any example that takes 0.2 s, which on a busy machine all may.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 BOOT = "11111111-2222-3333-4444-555555555555"
 
