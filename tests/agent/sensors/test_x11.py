@@ -12,7 +12,9 @@ class Program:
 
     def __init__(self, name: str) -> None:
         self.display = display.Display(name)
+        self.display.set_error_handler(lambda *_: None)  # a test may have destroyed a window itself
         self.screen = self.display.screen()
+        self.made = []
 
     def window(self, x, y, w, h, title, colour=0xFF0000):
         made = self.screen.root.create_window(x, y, w, h, 0, self.screen.root_depth, background_pixel=colour)
@@ -20,14 +22,22 @@ class Program:
         made.set_wm_class("demo", "Demo")
         made.map()
         self.display.sync()
+        self.made.append(made)
         return made
+
+    def close(self):
+        """Take all windows off the screen before the next test looks at it: the server does so only a while later."""
+        for window in self.made:
+            window.destroy()
+        self.display.sync()
+        self.display.close()
 
 
 @pytest.fixture
 def program(x_server):
     made = Program(x_server)
     yield made
-    made.display.close()
+    made.close()
 
 
 @pytest.fixture
