@@ -43,6 +43,12 @@ def test_a_photograph_is_no_page(photo, scenery):
     assert not any(is_page(np.zeros(shape, np.uint8)) for shape in ((0, 0), (7, 900), (5, 5, 3)))
 
 
+def test_a_small_picture_is_no_page_however_plain(page):
+    small = np.asarray(Image.fromarray(page()).resize((500, 350), Image.Resampling.NEAREST))
+    assert not is_page(small)
+    assert is_page(small, 700 * 1000)
+
+
 def test_the_grounds_of_a_page_are_its_colours_the_commonest_first(page):
     assert grounds(page((246, 246, 248), (0, 92, 75)))[0].tolist() == [246, 246, 248]
     many = np.repeat(np.arange(0, 250, 10, dtype=np.uint8), 40)[None, :, None].repeat(400, 0).repeat(3, 2)

@@ -153,7 +153,7 @@ def _scaled(data: bytes, options: Options, limit: int) -> list[Print]:
     shrunk = scaled.shrink(data)
     if shrunk is None or shrunk.height * shrunk.width > limit:
         return []
-    if options.regions and is_page(shrunk.pixels):
+    if options.regions and is_page(shrunk.pixels, shrunk.height * shrunk.width):
         return []  # small photographs on a page are lost in the scaled output
     upright = decoding.turn_of(decoding.jpeg_orientation(data))
     made = pdq.hash_shrunk(shrunk, turned=options.turns or upright > 0)

@@ -12,6 +12,9 @@ Pixels = npt.NDArray[np.uint8]
 LEAST_PAGE = 0.12
 """A picture is taken for a page when blocks of one same colour, to the last bit, are at least this share of it. Of the
 120 test photographs one in 24 is so, of drawn pages all, also after JPEG and scaling."""
+LEAST_PIXELS = 250_000
+"""A smaller picture is no page: what it may show is too small to have been listed, and of small photographs on one plain
+colour there are many."""
 LEAST_GROUND = 0.01
 MOST_GROUNDS = 8
 NOISE = 20
@@ -22,8 +25,13 @@ _FLAT = 6
 _APART = 8
 
 
-def is_page(pixels: Pixels) -> bool:
-    """Tell whether a picture (height x width, with or without channels) looks like a page. Costs next to nothing."""
+def is_page(pixels: Pixels, full: int = 0) -> bool:
+    """Tell whether a picture (height x width, with or without channels) looks like a page. Costs next to nothing.
+
+    ``full`` is how many pixels it has where these are fewer.
+    """
+    if max(full, pixels.shape[0] * pixels.shape[1]) < LEAST_PIXELS:
+        return False
     green = pixels if pixels.ndim == 2 else pixels[:, :, 1 if pixels.shape[2] > 1 else 0]
     if not _has_ground(green):
         return False
