@@ -13,8 +13,8 @@ LEAST_PAGE = 0.12
 """A picture is taken for a page when blocks of one same colour, to the last bit, are at least this share of it. Of the
 120 test photographs one in 24 is so, of drawn pages all, also after JPEG and scaling."""
 LEAST_PIXELS = 250_000
-"""A smaller picture is no page: what it may show is too small to have been listed, and of small photographs on one plain
-colour there are many."""
+"""A smaller picture is no page: what it may show is too small to have been listed, and of small photographs on one
+plain colour there are many."""
 LEAST_GROUND = 0.01
 MOST_GROUNDS = 8
 NOISE = 20
