@@ -21,7 +21,10 @@ def test_who_reports_is_set_and_shown(site, words_of) -> None:
 
 def test_production_is_a_switch_of_its_own(site, words_of) -> None:
     assert "To the sandbox." in words_of(site.get("jo", "/reporting"))
-    site.post("jo", "/reporting/production", {"on": "yes"})
+    hasty = site.post("jo", "/reporting/production", {"on": "yes"})
+    assert hasty.status_code == 422
+    assert "To the sandbox." in words_of(hasty)
+    site.post("jo", "/reporting/production", {"on": "yes", "sure": "yes"})
     assert "To the authority itself." in words_of(site.get("jo", "/reporting"))
     site.post("jo", "/reporting/production", {"on": "no"})
     assert "To the sandbox." in words_of(site.get("jo", "/reporting"))

@@ -44,8 +44,10 @@ def set_reporter(
 
 
 @router.post("/reporting/production")
-def set_production(at: At, on: Text) -> Response:
-    """Turn production on or off."""
+def set_production(at: At, on: Text, sure: Text = "") -> Response:
+    """Turn production off; or on, by one who says that reports are to reach the authority."""
+    if on == "yes" and sure != "yes":
+        return _page(at, 422, error="Say first that what is approved from now on is to reach the authority.")
     return _write(at, "reporting_production", {"on": on == "yes"})
 
 
