@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.model.times import SystemClock, parse_utc, utc_text
+from tocsin.model.times import SystemClock, parse_utc, told_utc, utc_text
 
 
 @given(st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
@@ -24,6 +24,13 @@ def test_a_time_without_a_zone_is_refused() -> None:
         utc_text(datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(ValueError, match="zone"):
         parse_utc("2026-01-01T00:00:00")
+
+
+def test_what_another_machine_tells_is_a_moment_or_nothing() -> None:
+    assert told_utc("2026-11-22T18:32:08+01:00") == datetime(2026, 11, 22, 17, 32, 8, tzinfo=UTC)
+    assert [told_utc(told) for told in (None, "", "soon", "2026-11-22T17:32:08", 7, "0001-01-01T00:00:00+01:00")] == [
+        None
+    ] * 6
 
 
 def test_the_system_clock_is_aware_and_monotonic() -> None:

@@ -17,6 +17,7 @@ from tocsin.gateway.reports import Reports
 from tocsin.gateway.reports_tables import ReportCursor
 from tocsin.gateway.store import Store
 from tocsin.gateway.webhooks import Webhooks
+from tocsin.model import told_utc
 
 if TYPE_CHECKING:
     from tocsin.gateway.gateway import Gateway
@@ -64,7 +65,7 @@ class ReportChanges:
 
     def _tell(self, change: Mapping[str, Any]) -> None:
         key = f"report:{self._device}:{str(change.get('change'))[:20]}"
-        self._webhooks.send(EVENT, change, key, happened=_moment(change.get("at")))
+        self._webhooks.send(EVENT, change, key, happened=told_utc(change.get("at")))
 
     def _cursor(self) -> int:
         with self._store.reading() as session:
@@ -78,14 +79,6 @@ class ReportChanges:
                 session.add(ReportCursor(device=self._device, after=after))
             else:
                 row.after = after
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None
 
 
 @asynccontextmanager

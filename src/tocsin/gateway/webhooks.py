@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 
 import httpx
 from sqlalchemy import delete, func, select
-from tenacity import RetryCallState, wait_exponential_jitter
 
 from tocsin.gateway.fetching import Fetcher
 from tocsin.gateway.refusals import Refused
@@ -45,7 +44,7 @@ _AT_ONCE: Final = 16
 _POLL_S: Final = 5.0
 _WHOLE_S: Final = 30.0
 _TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
-_wait = wait_exponential_jitter(multiplier=2, max=3600, jitter=2)
+_LONGEST_PAUSE_S: Final = 3600.0
 
 
 class Webhooks:
@@ -276,9 +275,7 @@ class Webhooks:
 
 def pause(tries: int) -> float:
     """Return how many seconds to wait after so many tries: ever longer, at most an hour."""
-    state = RetryCallState(None, None, (), {})  # type: ignore[arg-type]
-    state.attempt_number = min(tries, 40)
-    return float(_wait(state))
+    return min(2.0 ** min(tries, 40), _LONGEST_PAUSE_S) + secrets.SystemRandom().uniform(0, 2)
 
 
 def signature(secret: str, body: bytes, at: int) -> str:

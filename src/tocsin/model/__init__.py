@@ -20,7 +20,7 @@ from tocsin.model.observation import (
 )
 from tocsin.model.protocols import Detector, Example, Sensor
 from tocsin.model.rect import Rect
-from tocsin.model.times import Clock, SystemClock, parse_utc, utc_text
+from tocsin.model.times import Clock, SystemClock, parse_utc, told_utc, utc_text
 from tocsin.model.verdict import ReviewVerdict, Status, Verdict
 
 __all__ = [
@@ -61,5 +61,6 @@ __all__ = [
     "TextSeen",
     "Verdict",
     "parse_utc",
+    "told_utc",
     "utc_text",
 ]

@@ -46,3 +46,11 @@ def parse_utc(text: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError(f"the time {text!r} has no time zone; write it as 2026-11-22T17:32:08Z")
     return at.astimezone(UTC)
+
+
+def told_utc(told: object) -> datetime | None:
+    """Return the moment that another machine tells, in UTC; None where what it tells is none."""
+    try:
+        return parse_utc(str(told))
+    except (ValueError, OverflowError):
+        return None

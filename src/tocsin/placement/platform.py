@@ -1,4 +1,4 @@
-"""What differs between systems: boot identity, folders, the one-agent lock, priority.
+"""What differs between systems: boot identity, folders, the lock that one at a time holds, priority.
 
 Linux is tested. The Windows and macOS branches are written from the systems' documentation and are UNTESTED.
 """
@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -46,6 +47,20 @@ def take_lock(path: Path) -> IO[bytes] | None:
         file.close()
         return None
     return file
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Hold a file's lock, its folder made where there is none; False where another process or thread holds it. It goes
+    with the process.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    held = take_lock(path)
+    try:
+        yield held is not None
+    finally:
+        if held is not None:
+            held.close()
 
 
 def lower_privilege() -> None:

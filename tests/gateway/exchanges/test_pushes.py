@@ -100,7 +100,7 @@ def test_a_stopped_push_leaves_what_is_there_and_one_taken_back_withdraws_it(nci
 
 
 def test_two_runs_at_once_do_not_both_send(ncii, desk, exchange):
-    from tocsin.gateway.exchanges.keeping import alone
+    from tocsin.placement.platform import alone
 
     desk.pushes.set(exchange, "MINE")
     with alone(desk.exchanges.scratch / f"{exchange}.push.lock"):

@@ -207,7 +207,7 @@ def test_entries_keep_the_id_and_the_words_of_their_source(desk, exchange, upstr
 
 
 def test_two_do_not_read_one_exchange_at_the_same_time(desk, exchange, upstream):
-    from tocsin.gateway.exchanges.keeping import alone
+    from tocsin.placement.platform import alone
 
     with alone(desk.exchanges.scratch / f"{exchange}.lock"):
         assert "being read already" in desk.exchanges.run(exchange, source=upstream.source()).message

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from tocsin.gateway.cluster.bucket import Bucket, BucketError, MissingError, is_
 from tocsin.matching.lists import ListError
 from tocsin.matching.lists.folder import MANIFEST, STATE, read_state
 from tocsin.matching.lists.sealed import KEY_FILE
+from tocsin.placement.platform import alone
 
 GRACE: Final = timedelta(minutes=10)
 """How long a file that no head names any more is kept, for copies that are just fetching it."""
@@ -193,7 +194,7 @@ class Copy:
             return False
         tag, data = got
         head = Head.of(data)
-        with _one_at_a_time(self.folder) as turn:
+        with alone(self.folder / ".lock") as turn:
             self.behind = not turn
             if not turn:
                 return False  # another process is at it
@@ -260,23 +261,6 @@ class Copy:
                 return str(raw["tag"]), files
             return "", files
         return "", {}
-
-
-@contextlib.contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[bool]:
-    import fcntl
-
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(handle)
 
 
 def _has(path: Path, size: int) -> bool:

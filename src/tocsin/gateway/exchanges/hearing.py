@@ -17,7 +17,7 @@ from tocsin.evidence.keys import DeviceKey
 from tocsin.gateway.exchanges.tables import HubCursor
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.store import Store
-from tocsin.model import Clock
+from tocsin.model import Clock, told_utc
 from tocsin.placement import wire
 from tocsin.placement.config import Config
 
@@ -104,7 +104,7 @@ class Hearing:
         return answer.get("more") is True
 
     def _queue(self, one: Mapping[str, Any], told: Mapping[str, tuple[str, datetime]]) -> None:
-        good, at = one.get("verdict") == "true", _moment(one.get("at"))
+        good, at = one.get("verdict") == "true", told_utc(one.get("at"))
         matches = one.get("matches")
         if one.get("verdict") not in ("true", "false") or at is None or not isinstance(matches, list):
             return
@@ -130,11 +130,3 @@ class Hearing:
         with self._store.reading() as session:
             row = session.get(HubCursor, self._config.device)
             return row.after if row is not None else 0
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None

@@ -1,12 +1,9 @@
 """Exchanges as the operator keeps them: made, paused, removed; their credentials sealed; their state told."""
 
-import contextlib
-import fcntl
 import json
-import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +25,7 @@ from tocsin.gateway.store import Store
 from tocsin.matching.lists import HashList, ListError, Terms
 from tocsin.matching.lists import folder as folders
 from tocsin.matching.lists.folder import MANIFEST, State
+from tocsin.placement.platform import alone
 
 NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,199}", re.ASCII)
 SHORTEST_S: Final = 10
@@ -302,22 +300,6 @@ def prepare(folder: Path, name: str, kind: Api) -> None:
         terms="As agreed with the exchange; not to be passed on.",
     )
     folders.write_terms(folder, terms)
-
-
-@contextlib.contextmanager
-def alone(path: Path) -> Iterator[bool]:
-    """Hold a file's lock; False where another process or thread holds it. It goes with the process."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(handle)
 
 
 def _from_file(path: Path, kind: Api) -> dict[str, str]:

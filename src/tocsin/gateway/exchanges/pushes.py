@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 
 from tocsin.exchange.pages import ExchangeError, Sink
 from tocsin.gateway.exchanges.apis import APIS
-from tocsin.gateway.exchanges.keeping import Exchanges, alone
+from tocsin.gateway.exchanges.keeping import Exchanges
 from tocsin.gateway.exchanges.ledger import Ledger
 from tocsin.gateway.exchanges.outbox import take_back_all, take_up
 from tocsin.gateway.exchanges.pushing import Pushed, PushOutcome, PushRun
@@ -19,6 +19,7 @@ from tocsin.gateway.refusals import Refused
 from tocsin.gateway.store import Store
 from tocsin.matching.lists import ListError
 from tocsin.model import Clock
+from tocsin.placement.platform import alone
 
 MOST_TAGS: Final = 20
 STATES: Final = ("waiting", "given", "refused", "held", "leaving", "gone", "kept", "untold")
