@@ -36,6 +36,14 @@ def test_a_decision_is_heard_once_it_is_settled_and_once_only(hub, device, perso
     assert again == {"verdicts": [], "next": first["next"], "more": False}
 
 
+def test_a_picture_on_a_page_is_told_as_a_part(hub, device, person, clock):
+    device.find(category="known-media-match", matches=[match("e1", part=True), match("e2")])
+    decide(hub, person(), clock, "true-concern")
+    clock.forward(6)
+    [said] = heard(hub, device, clock)["verdicts"]
+    assert [(each["entry"], each.get("part")) for each in said["matches"]] == [("e1", True), ("e2", None)]
+
+
 def test_false_is_heard_and_cannot_tell_is_not(hub, device, person, clock):
     someone = person()
     for entry, verdict in (("e1", "benign"), ("e2", "cannot-tell")):

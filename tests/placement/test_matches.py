@@ -55,3 +55,9 @@ def test_the_sealed_part_says_where_on_a_page_it_was():
     )
     assert (found["matches"][0]["region"], found["prints"][1]["region"]) == ([1, 2, 30, 40], [1, 2, 30, 40])
     assert "region" not in found["prints"][0]
+
+
+def test_the_hub_hears_that_a_picture_was_one_of_a_page_and_not_where():
+    part = Rect(1, 2, 30, 40)
+    [whole, one] = journal_matches(finding(MATCH, replace(MATCH, region=part)))
+    assert (whole.get("part"), one["part"], "region" in one) == (None, True, False)

@@ -177,6 +177,7 @@ def _listed(raw: Any) -> dict[str, Any]:
         **{name: _name(raw, name, most) for name, most in _NAMES.items()},
         "by": _one_of(raw, "by", ROADS),
         "distance": _whole(raw, "distance", 0, _FARTHEST),
+        **({"part": True} if raw.get("part") is True else {}),
     }
 
 

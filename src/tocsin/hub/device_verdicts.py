@@ -118,6 +118,7 @@ def _record(
         "verdict": _verdict(verdict),
         "contents": number,
         "matches": [
-            {name: match[name] for name in ("list", "entry", "by", "distance") if name in match} for match in matches
+            {name: match[name] for name in ("list", "entry", "by", "distance", "part") if name in match}
+            for match in matches
         ],
     }

@@ -12,7 +12,9 @@ _TEXT = 200
 
 
 def journal_matches(finding: Finding) -> list[dict[str, Any]]:
-    """Return what the hub may read of a finding's matches: no path, no name, no hash."""
+    """Return what the hub may read of a finding's matches: no path, no name, no hash, no place; ``part`` says that it
+    is one picture on a page.
+    """
     return [
         {
             "list": match.list[:_TEXT],
@@ -21,6 +23,7 @@ def journal_matches(finding: Finding) -> list[dict[str, Any]]:
             "distance": match.distance,
             "scheme": match.scheme[:_TEXT],
             "category": match.category[:_TEXT],
+            **({"part": True} if match.region is not None else {}),
         }
         for match in finding.matches[:_JOURNAL_MATCHES]
     ]

@@ -107,10 +107,11 @@ def test_only_what_the_verdict_is_about_is_told(heard, desk, exchange, clock, pd
         said(clock, 4, pdq(1), match={"list": "ANOTHER"}),
         said(clock, 5, pdq(9)),
         said(clock, 6, pdq(2), match={"distance": 9}),
+        said(clock, 7, pdq(1), match={"part": True}),
     ]
     heard.hear()
     assert queued(desk, exchange) == [("true", "alert A-7", "pdq")]
-    assert heard.asked == [0, 2, 4]
+    assert heard.asked == [0, 2, 4, 6]
 
 
 def test_the_contents_of_one_alert_are_told_each_by_its_own_verdict(heard, desk, exchange, clock, pdq):

@@ -2,7 +2,8 @@
 
 A verdict goes on only where it speaks of one content: one on an alert of several says little of each. *True* is told
 of every entry that matched; *false* only where the very entry was met (a digest, or no bit apart), since a picture that
-merely resembles a listed one says nothing against the listed one. A match in part never goes on.
+merely resembles a listed one says nothing against the listed one. A match in part never goes on: a window, or one
+picture on a page of which others may be what was decided on.
 """
 
 import json
@@ -115,7 +116,8 @@ class Hearing:
         for match in concerned:
             name, since = told[str(match["list"])]
             by, distance = str(match.get("by")), match.get("distance")
-            if at < since or by == "window" or not (good or (by in _EXACT and distance == 0)):
+            in_part = by == "window" or match.get("part") is True
+            if at < since or in_part or not (good or (by in _EXACT and distance == 0)):
                 continue
             kind = by if by in _EXACT else ""
             try:
