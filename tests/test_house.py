@@ -56,6 +56,13 @@ def test_a_file_holds_one_idea(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST_FILE
 
 
+def test_no_browser_test_waits_by_a_string() -> None:
+    """`wait_for_function` evaluates it again in the page, whose policy refuses that: it fails unless true at once."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        if path != Path(__file__):
+            assert "wait_for_function(" not in path.read_text(), path.name
+
+
 def tracked() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listed.returncode:

@@ -333,11 +333,11 @@ def test_sealed_files_are_listed_and_a_video_opens_on_a_click_muted_and_blurred(
     assert page.locator("[data-part=files] video").count() == 0
     held.nth(0).get_by_role("button", name="open the video").click()
     video = held.nth(0).locator("video")
-    page.wait_for_function("document.querySelector('[data-part=files] video').readyState >= 2")
+    video.evaluate("v => v.readyState >= 2 || new Promise(done => v.addEventListener('loadeddata', () => done(true)))")
     expect(video).to_have_css("filter", re.compile(r"blur\(24px\) grayscale\(1\)"))
     assert video.evaluate("v => [v.muted, v.controls, v.paused]") == [True, True, True]
     video.evaluate("v => { v.muted = false; }")
-    page.wait_for_function("document.querySelector('[data-part=files] video').muted")
+    expect(video).to_have_js_property("muted", True)
     held.nth(0).locator("button.hold").hover()
     page.mouse.down()
     expect(video).to_have_css("filter", "grayscale(1)")
