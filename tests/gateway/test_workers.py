@@ -19,13 +19,14 @@ def ask(url, body=None):
 
 @pytest.fixture
 def running(tmp_path):
-    """A gateway of two workers as a program of its own; gives its address and process."""
-    command = [sys.executable, "-m", "tocsin", "gateway", "--data", str(tmp_path / "gateway"), "--port", "0"]
+    """A gateway of two workers as a program of its own, in a folder deep down; gives its address, process and folder."""
+    data = tmp_path / ("deep" * 20) / "gateway"  # longer than the address of a socket may be
+    command = [sys.executable, "-m", "tocsin", "gateway", "--data", str(data), "--port", "0"]
     process = subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
         assert "is up at" in line, line
-        yield line.split()[-1], process
+        yield line.split()[-1], process, data
     finally:
         process.terminate()
         assert process.wait(30) == 0
@@ -68,8 +69,8 @@ def refused(url):
     return False
 
 
-def test_two_workers_share_a_port_see_changes_within_a_second_and_are_replaced_when_one_dies(running, until, tmp_path):
-    url, process = running
+def test_two_workers_share_a_port_see_changes_within_a_second_and_are_replaced_when_one_dies(running, until):
+    url, process, data = running
     assert ask(f"{url}/c/banks", {"name": "BANK_A"})["name"] == "BANK_A"
     ask(f"{url}/c/bank/BANK_A/signal", {"pdq": "0f" * 32})
     lookup = f"{url}/m/lookup?signal_type=pdq&signal={'0f' * 32}"
@@ -88,6 +89,6 @@ def test_two_workers_share_a_port_see_changes_within_a_second_and_are_replaced_w
     with pytest.raises(urllib.error.HTTPError) as caught:
         ask(f"{url}/internal/sighting", {})
     assert caught.value.code == 404
-    key = made_key(tmp_path / "gateway")
+    key = made_key(data)
     until(lambda: refused(lookup))
     assert "BANK_A" in ask(f"{url}/k/{key}/m/lookup?signal_type=pdq&signal={'0f' * 32}")

@@ -92,15 +92,3 @@ def test_evidence_that_is_not_there_says_why(hub, who, exhibit, clock, status, c
         with pytest.raises(Refused) as refused:
             visibility.disclose_evidence(session, by, exhibit.digest, clock.now())
     assert refused.value.status == code
-
-
-def test_auditors_get_numbers_of_all_units_and_nobody_else_does(hub, who, exhibit):
-    auditor = who("auditor")
-    with hub.store.reading() as session:
-        rows = visibility.alert_references(session, auditor)
-        assert [row.id for row in rows] == [exhibit.alert_id]
-        assert not {"name", "reference", "evidence"} & set(rows[0]._fields)
-    for role in ("officer", "supervisor", "administrator"):
-        by = who(role)
-        with hub.store.reading() as session, pytest.raises(Refused):
-            visibility.alert_references(session, by)

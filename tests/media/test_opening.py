@@ -23,10 +23,11 @@ def test_a_file_is_opened(tmp_path):
     os.close(descriptor)
 
 
-def test_what_is_no_file_is_refused_without_waiting(tmp_path):
+def test_what_is_no_file_is_refused_without_waiting(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
+    monkeypatch.chdir(tmp_path)  # the folder's own name may be longer than the address of a socket
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind(str(tmp_path / "socket"))
+        sock.bind("socket")
     assert reason(tmp_path / "pipe") == "unsupported"
     assert reason(tmp_path / "socket") == "unreadable"
     assert reason(tmp_path) == "unsupported"

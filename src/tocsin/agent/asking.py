@@ -24,12 +24,8 @@ from tocsin.model import Fingerprints, Match, MediaSeen, Observation
 from tocsin.placement import wire
 from tocsin.placement.config import Config
 
-Ask = Callable[[Fingerprints, Observation], None]
-"""What a sensor calls with fingerprints and the observation they belong to (body: MediaSeen without matches)."""
-
 GATHER_S, GATHER_SLOW_S = 0.02, 0.1
 """How long the first of a batch waits for others: pictures and new files; what nobody waits for."""
-_MOST_WAITING = 4096
 _MOST_PIXELS = 48 << 20
 _MOST_REMEMBERED = 2000
 _CACHE = 50_000

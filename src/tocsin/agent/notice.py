@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from tocsin.model import utc_text
 from tocsin.orders import SignedOrder
@@ -61,19 +60,6 @@ class Words:
         for section in self.sections:
             parts += ["", section.heading, *section.paragraphs]
         return "\n".join([*parts, "", self.declining])
-
-
-class Notice(Protocol):
-    """Something that shows the notice. ``run`` is one thread's work; it reports by ``on_event``."""
-
-    def run(self, stop: object) -> None:
-        """Show it until told to stop."""
-        ...
-
-    @property
-    def windows(self) -> frozenset[int]:
-        """The ids of its windows, which the screen sensor leaves out."""
-        ...
 
 
 OnNotice = Callable[[str], None]

@@ -225,6 +225,7 @@ def _serve_many(app: "FastAPI", gateway: "Gateway", listener: socket.socket, add
     """Serve from several processes: this one keeps the state and is asked by the others over a unix socket."""
     import os
 
+    from tocsin.gateway.forwarding import address_of_socket
     from tocsin.gateway.workers import Workers, remove_socket
 
     settings = gateway.settings
@@ -232,7 +233,7 @@ def _serve_many(app: "FastAPI", gateway: "Gateway", listener: socket.socket, add
     inner = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
-        inner.bind(str(settings.core_socket))
+        inner.bind(address_of_socket(settings.core_socket))
     finally:
         os.umask(mask)
     inner.listen(1024)

@@ -129,6 +129,12 @@ class LiveStream:
             stream.cleared = dict.fromkeys(stream.things, at)
             stream.rung, stream.how_bad, stream.chat, stream.told = 0, 0, None, {}
 
+    def recall(self, thread: str, rung: int) -> None:
+        """Take in that what ``calm`` was told no longer holds: the stream stands on ``rung``, and all it shows is news."""
+        stream = self._streams.get(thread)
+        if stream is not None:
+            stream.cleared, stream.told, stream.rung = {}, {}, max(stream.rung, rung)
+
     def ready(self) -> None:
         """Load what reading a chat needs, which takes a while the first time."""
         if self._chat is None:

@@ -42,7 +42,6 @@ class Pack:
     window_days: int
     rules: Mapping[str, Rule]
     rates: Mapping[str, Decimal]
-    rates_dated: str
     countries: frozenset[str]
     pattern: frozenset[str]
     beside: frozenset[str]
@@ -104,7 +103,6 @@ def read(text: str) -> Pack:
         window_days=int(raw["window_days"]),
         rules=rules,
         rates={code: Decimal(rate) for code, rate in raw["currencies"]["rates"].items()},
-        rates_dated=raw["currencies"]["dated"],
         countries=frozenset(one["code"] for one in raw["countries"]),
         pattern=frozenset(guard["pattern"]),
         beside=frozenset(guard["beside"]),

@@ -5,6 +5,7 @@ whom it knows; sightings (what a lookup matched) go by a path that nobody outsid
 """
 
 import json
+import os
 import struct
 import sys
 from collections.abc import AsyncIterator
@@ -34,6 +35,8 @@ CLUSTER_KEY: Final = b"x-tocsin-cluster"
 
 _TEXTS: Final = ("caller", "signal", "name", "media_type", "url", "item", "account", "arrived")
 _LENGTH = struct.Struct("<I")
+_LONGEST_ADDRESS: Final = 100
+"""Bytes that the address of a unix socket has room for: 107 on Linux, 103 elsewhere."""
 _HOP = frozenset(
     {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"upgrade", b"proxy-connection", b"host", CLUSTER_KEY}
 )
@@ -45,11 +48,21 @@ if find_spec("sniffio") is None:
 router = APIRouter(include_in_schema=False)
 
 
+def address_of_socket(path: Path) -> str:
+    """Return a name for a socket that an address has room for: where its own is too long, by way of its open folder.
+
+    The folder stays open as long as the process runs.
+    """
+    if len(os.fsencode(path)) <= _LONGEST_ADDRESS or not sys.platform.startswith("linux"):
+        return str(path)
+    return f"/proc/self/fd/{os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)}/{path.name}"
+
+
 class Core:
     """The way to the core process: a unix socket, or in a cluster its address and the cluster's key."""
 
     def __init__(self, where: Path | str, key: str = "") -> None:
-        socket = str(where) if isinstance(where, Path) else None
+        socket = address_of_socket(where) if isinstance(where, Path) else None
         self._url = httpx.URL("http://core" if isinstance(where, Path) else where)
         self._key = [(CLUSTER_KEY, key.encode())] if key else []
         self._client = httpx.AsyncClient(

@@ -31,12 +31,11 @@ class Hit:
 @dataclass(slots=True)
 class Found:
     """What one content matched. ``compared`` are the kinds that both it and some bank have; ``low_quality`` counts
-    prints with too little detail to be compared; ``silenced`` tells that a negative bank knows it."""
+    prints with too little detail to be compared."""
 
     hits: list[Hit] = field(default_factory=list)
     compared: set[str] = field(default_factory=set)
     low_quality: int = 0
-    silenced: bool = False
 
     @property
     def ringing(self) -> tuple[Match, ...]:
@@ -168,7 +167,6 @@ def _rank(match: Match) -> tuple[int, int]:
 def _silence(found: Found, named: set[str] | None) -> None:
     """Leave out what known-good content silences, what negative banks say themselves, and banks not asked for."""
     left = {id(match) for match in audible(hit.match for hit in found.hits)}
-    found.silenced = any(hit.match.negative for hit in found.hits)
     found.hits = [
         hit
         for hit in found.hits

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from tocsin.matching.lists.entry import LENGTHS, BadRow, read_hash
+from tocsin.matching.lists.entry import BadRow, read_hash
 from tocsin.media.vpdq_forms import FormError, read_json, read_text
 from tocsin.model.media import Fingerprints, Match, Print
 
@@ -113,8 +113,3 @@ def distance_text(match: Match) -> str:
     if match.by == "video" and match.shares is not None:
         return f"{match.shares[0]:.0%}[{match.shares[1]:.0%}]"
     return str(match.distance)
-
-
-def length_of(kind: SignalType) -> int:
-    """Return how many bytes a hash of a type has, 0 where that varies."""
-    return LENGTHS.get(kind.kind, 0)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tocsin.hub import audit, consultation, visibility
@@ -76,15 +76,3 @@ def of_alert(session: Session, alert: Alert) -> list[View]:
 def of_evidence(session: Session, digests: Iterable[str]) -> list[View]:
     """Return every view of these pieces of evidence, oldest first."""
     return list(session.scalars(select(View).where(View.evidence.in_(list(digests))).order_by(View.id)))
-
-
-def count_since(session: Session, person_id: str, since: datetime) -> tuple[int, datetime | None]:
-    """Return how many items a person looked at since a moment, and when the first of them was."""
-    query = select(func.count(), func.min(View.at)).where(View.person_id == person_id, View.at >= since)
-    count, first = session.execute(query).one()
-    return int(count), first
-
-
-def last_of(session: Session, person_id: str) -> datetime | None:
-    """Return when a person last looked at anything."""
-    return session.scalars(select(View.at).where(View.person_id == person_id).order_by(View.id.desc()).limit(1)).first()

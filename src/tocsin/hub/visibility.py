@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Row, Select, false, select
+from sqlalchemy import Select, false, select
 from sqlalchemy.orm import Session, defer, joinedload
 
 from tocsin.hub import audit, consultation
@@ -110,25 +110,6 @@ def reports(who: Who) -> Select[Report]:
 def report(session: Session, who: Who, report_id: str) -> Report:
     """Return one report. Raises Refused (404) when it does not exist or is not theirs to see."""
     return _one(session, reports(who).where(Report.id == report_id), "report")
-
-
-def alert_references(session: Session, who: Who) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Return every unit's alerts as an auditor sees them: numbers, codes and times; no subject, no name."""
-    if who.role != "auditor":
-        raise Refused(403, "not-allowed", "References of all units are for auditors.")
-    columns = (
-        Alert.id,
-        Alert.number,
-        Alert.unit_id,
-        Alert.subject_id,
-        Alert.category,
-        Alert.severity,
-        Alert.status,
-        Alert.verdict,
-        Alert.created_at,
-        Alert.closed_at,
-    )
-    return session.execute(select(*columns).order_by(Alert.number)).all()
 
 
 def evidence(session: Session, given: Consultation) -> Sequence[EvidenceRecord]:

@@ -68,11 +68,6 @@ class Normalised:
         return index if self.origin is None else int(self.origin[index])
 
 
-def is_letter(chars: NDArray[np.uint16]) -> NDArray[np.bool_]:
-    """Tell which folded characters are letters of any script."""
-    return chars >= 97
-
-
 def is_digit(chars: NDArray[np.uint16]) -> NDArray[np.bool_]:
     """Tell which folded characters are digits 0 to 9."""
     return (chars >= 48) & (chars <= 57)

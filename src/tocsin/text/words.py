@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tocsin.text.normalise import NEWLINE, Normalised, normalise
+from tocsin.text.normalise import Normalised, normalise
 
 CHUNK = 1 << 16
 """Characters folded at once: small enough to stay in the processor's cache."""
@@ -174,8 +174,3 @@ def _powers() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     power, inverse = np.ones(count, dtype=np.uint64), np.ones(count, dtype=np.uint64)
     power[1:], inverse[1:] = np.uint64(_PRIME), np.uint64(pow(_PRIME, -1, 1 << 64))
     return np.cumprod(power, dtype=np.uint64), np.cumprod(inverse, dtype=np.uint64)
-
-
-def lines_between(text: str, start: int, end: int) -> bool:
-    """Tell whether a line ends between two offsets of the original text."""
-    return any(chr(mark) in text[start:end] for mark in (NEWLINE,))

@@ -62,5 +62,5 @@ def test_a_line_is_read_where_nothing_is_told(silent_server, line_reader, draw):
 
 
 def test_it_has_every_public_part_of_the_x11_display():
-    wanted = {name for name in vars(X11Display) if not name.startswith("_")} - {"window_at", "tells_damage"}
+    wanted = {name for name in vars(X11Display) if not name.startswith("_")} - {"tells_damage"}
     assert wanted <= set(dir(PolledDisplay))

@@ -62,7 +62,7 @@ def test_damage_pixels_and_owner_of_a_new_window(watcher, program):
     rects = watcher.damaged()
     assert any(r.x <= 100 and r.y <= 50 and r.right >= 300 and r.bottom >= 130 for r in rects)
     assert tuple(watcher.grab(Rect(150, 60, 2, 2))[0, 0, :3]) == (0, 0, 255)
-    owner = watcher.window_at(150, 60)
+    [owner] = watcher.stack()
     assert (owner.app, owner.title, owner.rect) == ("Demo", "One", Rect(100, 50, 200, 80))
     assert owner.id == window.id
 
@@ -86,12 +86,12 @@ def test_a_new_title_is_noticed(watcher, program):
     window = program.window(0, 0, 50, 50, "Before")
     watcher.sync()
     watcher.damaged()
-    assert watcher.window_at(5, 5).title == "Before"
+    assert watcher.stack()[0].title == "Before"
     window.set_wm_name("After")
     program.display.sync()
     watcher.sync()
     watcher.damaged()
-    assert watcher.window_at(5, 5).title == "After"
+    assert watcher.stack()[0].title == "After"
 
 
 def test_the_focused_window_is_active_without_a_window_manager(watcher, program):

@@ -125,7 +125,7 @@ def test_no_concern_withdraws_what_was_asked_for(tmp_path: Path, film: Callable,
     assert "withdrawn" in released["request"]
 
 
-def test_a_decision_at_the_hub_withdraws_it_too_once_and_for_streams_that_are_over(tmp_path: Path) -> None:
+def test_a_decision_at_the_hub_is_told_too_once_and_for_streams_that_are_over(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, allow_private=True)
     enrolment: Any = SimpleNamespace(recorder=SimpleNamespace(opaque=lambda name: f"opaque {name}"))
 
@@ -145,10 +145,13 @@ def test_a_decision_at_the_hub_withdraws_it_too_once_and_for_streams_that_are_ov
         gateway.road.enrolment = enrolment
         await gateway.watches.resume()
         said = {"number": 4, "alert": 7, "verdict": "false", "whole": "false", "streams": [f"opaque {name}", "other"]}
-        for odd in ({}, {"streams": 5, "whole": "false"}, said | {"whole": "true"}, said | {"streams": ["other", 5]}):
+        for odd in ({}, {"streams": 5, "whole": "false"}, said | {"whole": "cannot-tell"}, said | {"streams": ["other", 5]}):
             await asyncio.to_thread(gateway.watches.heard, odd)
         for _ in range(2):
             await asyncio.to_thread(gateway.watches.heard, said)
+        again = said | {"number": 5, "whole": "open", "rung": "hold"}
+        for odd in (again | {"rung": "odd"}, again, said | {"number": 6, "whole": "true"}):
+            await asyncio.to_thread(gateway.watches.heard, odd)
         told = events(gateway)
         gateway.road.enrolment = None
         await gateway.watches.close()
@@ -156,6 +159,7 @@ def test_a_decision_at_the_hub_withdraws_it_too_once_and_for_streams_that_are_ov
         return told
 
     name = asyncio.run(first())
-    [(event, told)] = asyncio.run(second(name))
-    assert event == "stream.release"
-    assert (told["stream"], told["name"], told["by"]) == (name, "ended", "alert A-7")
+    told = asyncio.run(second(name))
+    assert [event for event, _ in told] == ["stream.release", "stream.hold", "stream.confirmed"]
+    assert {(one["stream"], one["name"], one["by"]) for _, one in told} == {(name, "ended", "alert A-7")}
+    assert [one["rung"] for _, one in told] == ["", "hold", ""]

@@ -56,7 +56,6 @@ class LineCache:
         self._size = size
         self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._lock = threading.Lock()
-        self.hits = 0
 
     def get(self, digest: bytes) -> tuple[str, float] | None:
         """Return the words and confidence, or None when the line was not read yet."""
@@ -64,7 +63,6 @@ class LineCache:
             known = self._known.get(digest)
             if known is not None:
                 self._known.move_to_end(digest)
-                self.hits += 1
             return known
 
     def put(self, digest: bytes, text: str, confidence: float) -> None:

@@ -22,7 +22,6 @@ HEIGHT = 48
 """Rows of the picture that the recogniser reads."""
 _BUCKET = 32
 _WIDEST = 1280
-_OVERLAP = 96
 _PACKAGE = "rapidocr"
 _MODELS = ("models/PP-OCRv6_rec_small.onnx",)
 

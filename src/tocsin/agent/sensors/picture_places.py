@@ -4,12 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from tocsin.media.rectangles import components, join, touch
 from tocsin.model import Rect
-
-Times = npt.NDArray[np.float64]
 
 TILE = 32
 """Side of a place in pixels."""

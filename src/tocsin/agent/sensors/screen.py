@@ -49,9 +49,7 @@ class ScreenStats:
 
     looks: int
     pixels: int
-    lines_found: int
     lines_read: int
-    cache_hits: int
     waiting: int
     lines_dropped: int
     lines_doubtful: int
@@ -88,7 +86,7 @@ class ScreenSensor:
         self._closed = False
         self._began = False
         self._level = 0
-        self._looks = self._pixels = self._found = 0
+        self._looks = self._pixels = 0
         self._seen_ns = 0
         self._black = False
         self._thread = threading.Thread(target=self._run, name="tocsin-screen", daemon=True)
@@ -140,9 +138,7 @@ class ScreenSensor:
         return ScreenStats(
             self._looks,
             self._pixels,
-            self._found,
             r.lines_read,
-            self._cache.hits,
             r.depth(),
             r.lines_dropped,
             r.lines_doubtful,
@@ -282,7 +278,6 @@ class ScreenSensor:
                 if (sight.box.x, sight.box.y) not in taken:
                     taken.add((sight.box.x, sight.box.y))
                     found.append((sight, picture))
-        self._found += len(found)
         state = self._visible.setdefault(key, Visible())
         app, title, frame = (owner.app, owner.title, owner.rect) if owner is not None else ("", "", None)
         thread = thread_of(key, app, title)

@@ -197,14 +197,6 @@ class X11Display:
             self._stack = [window for window in found if window is not None]
         return self._stack
 
-    def window_at(self, x: int, y: int) -> Window | None:
-        """Return the topmost window at a point."""
-        for window in self.stack():
-            r = window.rect
-            if r.x <= x < r.right and r.y <= y < r.bottom:
-                return window
-        return None
-
     def owners(self, rect: Rect) -> Iterator[tuple[Window | None, list[Rect]]]:
         """Return each window that is on top somewhere in ``rect``, with the parts where it is; None is the desktop."""
         return owners(self.stack(), rect)

@@ -18,6 +18,7 @@ Event = Literal[
     "stream.ring",
     "stream.hold",
     "stream.release",
+    "stream.confirmed",
     "stream.ended",
     "stream.failed",
     "report.changed",

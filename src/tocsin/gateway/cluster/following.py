@@ -19,11 +19,6 @@ _UNPLAIN = re.compile(r"[^A-Za-z0-9_-]+")
 _log = logging.getLogger(__name__)
 
 
-def is_address(text: str) -> bool:
-    """Tell whether a list is given by an address instead of a folder."""
-    return "://" in text
-
-
 def name_of(url: str) -> str:
     """Return a folder's name for the list at an address: the same for the same address, whatever its letters."""
     import hashlib

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 1.0
 KEEP_UP_S: Final = 5.0
-HEAR_S: Final = 30.0
-"""Seconds between two questions to the hub about decisions."""
+HEAR_S: Final = 5.0
+"""Seconds between two questions to the hub about decisions: a stream may be held on air until one is heard."""
 
 AT_ONCE: Final = 2
 """Exchanges that are read at the same time; the others wait."""

@@ -20,7 +20,6 @@ from jsonschema import Draft202012Validator
 from tocsin import packs
 
 Pixels = npt.NDArray[np.uint8]
-MOST_BYTES = 2 << 30
 
 
 class ClassifierError(ValueError):

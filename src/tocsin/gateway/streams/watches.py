@@ -173,12 +173,14 @@ class Watches:
             return session.scalar(select(StreamWatch.id).limit(1)) is not None
 
     def heard(self, decision: Mapping[str, Any]) -> None:
-        """Take in what people decided at the hub, from any thread: no concern about a stream withdraws what was asked.
+        """Take in what people decided at the hub, from any thread, and tell the platform.
 
-        Streams that are long over are found too: a platform may still hold one.
+        No concern about a stream withdraws what was asked, a true concern confirms it; where the verdict is taken back,
+        it is asked again. Streams that are long over are found too: a platform may still hold one.
         """
         names, enrolment, loop = decision.get("streams"), self._road.enrolment, self._loop
-        if decision.get("whole") != "false" or not isinstance(names, list) or enrolment is None or loop is None:
+        what = _heard(decision)
+        if not what or not isinstance(names, list) or enrolment is None or loop is None:
             return
         by, key = f"alert A-{decision.get('alert')}", f"|{decision.get('number')}"
         wanted = {str(name) for name in names[:_MOST_EVENTS]}
@@ -187,11 +189,21 @@ class Watches:
             rows = [row for row in session.scalars(latest) if enrolment.recorder.opaque(row.id) in wanted]
         for row in rows:
             shown = parse(row.url, self._rules).shown
-            told = _decision(row.id, row.name, shown, "release", by, "Closed at the hub without concern.")
+            told = _decision(row.id, row.name, shown, what, by, _REASONS[str(decision["whole"])])
             owner = int(row.terms.get("owner", 0))
-            self._webhooks.send("stream.release", told, f"{row.id}|{by}{key}", owner=owner)
+            self._webhooks.send(f"stream.{what}", told, f"{row.id}|{by}{key}", owner=owner)
             with contextlib.suppress(RuntimeError):  # the loop has just ended, and with it the watching
-                loop.call_soon_threadsafe(self._calm, row.id)
+                loop.call_soon_threadsafe(self._settle, row.id, what)
+
+    def _settle(self, name: str, what: str) -> None:
+        """Let a stream that is still watched stand where people's decision puts it."""
+        if what == "release":
+            self._calm(name)
+        elif what in _RUNGS:
+            held = self._held.get(name)
+            if held is not None:
+                held.rung = max(held.rung, _RUNGS[what])
+            self._detector.recall(name, _RUNGS[what])
 
     def _calm(self, name: str) -> None:
         held = self._held.get(name)
@@ -304,12 +316,29 @@ _REQUESTS: Final = {
     "ring": "Let a person look at the stream.",
     "hold": "Hold the stream until a person has looked at it.",
     "release": "A person has looked and sees no concern: what was asked for on this stream is withdrawn.",
+    "confirmed": "A person has looked and found the concern true: what was asked for stands. What becomes of the stream "
+    "and its account is for you to decide.",
 }
+_REASONS: Final = {
+    "false": "Closed at the hub without concern.",
+    "true": "Closed at the hub as a true concern.",
+    "open": "The verdict was taken back at the hub.",
+}
+"""Why the platform is told something, by what the hub says of the whole stream."""
+_RUNGS: Final = {name: height for height, name in NAMES.items()}
+
+
+def _heard(decision: Mapping[str, Any]) -> str:
+    """Return what the platform is told of a decision of the hub's; nothing for one that is not about a stream."""
+    whole, rung = decision.get("whole"), str(decision.get("rung"))
+    if whole == "open":
+        return rung if rung in _RUNGS else ""
+    return {"false": "release", "true": "confirmed"}.get(str(whole), "")
 
 
 def _decision(stream: str, own: str, shown: str, what: str, by: str, reason: str) -> dict[str, Any]:
     """Return what a reviewer decided on a stream, as the platform is told it."""
-    told = {"stream": stream, "name": own, "address": shown, "rung": "hold" if what == "hold" else ""}
+    told = {"stream": stream, "name": own, "address": shown, "rung": what if what in _RUNGS else ""}
     return told | {"by": by, "reason": reason, "request": _REQUESTS[what]}
 
 

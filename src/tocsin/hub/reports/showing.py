@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from tocsin.hub import consultation, views, visibility
 from tocsin.hub.hub import Hub
 from tocsin.hub.reports import drafting, settings
-from tocsin.hub.reports.states import ENDED, State
+from tocsin.hub.reports.states import State
 from tocsin.hub.sessions import Who
 from tocsin.hub.store.reports import Report, ReportEvent
 from tocsin.hub.store.schema import Alert
@@ -98,11 +98,6 @@ def counts(session: Session, who: Who) -> dict[str, int]:
     query = visibility.reports(who).with_only_columns(Report.state, func.count()).group_by(Report.state)
     found: dict[str, int] = {state: int(count) for state, count in session.execute(query)}
     return {state.value: found.get(state.value, 0) for state in State}
-
-
-def open_states() -> list[str]:
-    """Return the states in which something is still to happen."""
-    return [state.value for state in State if state not in ENDED]
 
 
 def _text(at: datetime | None) -> str | None:

@@ -91,7 +91,6 @@ class Collector:
         self._frames = Spill(folder, "frames")
         self._labels: dict[tuple[str, str, str, str], int] = {}
         self.rows = 0
-        self.frames_held = 0
 
     def add(self, entry: Entry) -> None:
         """Keep an entry. Of a withdrawn or deleted one only the key and the date are kept, never its hashes.

@@ -17,7 +17,6 @@ import yaml
 
 from tocsin.evidence.keys import read_bounded, write_private
 from tocsin.matching.lists.entry import ListError
-from tocsin.matching.lists.sealed import ENDING
 from tocsin.matching.opaque import METRICS
 
 MANIFEST = "list.yaml"
@@ -231,8 +230,3 @@ def _lock(handle: int, folder: Path) -> None:
             if time.monotonic() > end:
                 raise ListError(f"Another program is changing the list in {folder}; try again later.") from error
             time.sleep(0.05)
-
-
-def is_sealed(name: str) -> bool:
-    """Tell whether a part's file is sealed."""
-    return name.endswith(ENDING)
