@@ -19,7 +19,7 @@ def ask(url, body=None):
 
 @pytest.fixture
 def running(tmp_path):
-    """A gateway of two workers as a program of its own, in a folder deep down; gives its address, process and folder."""
+    """A gateway of two workers as a program of its own, deep down on the disk; gives its address, process, folder."""
     data = tmp_path / ("deep" * 20) / "gateway"  # longer than the address of a socket may be
     command = [sys.executable, "-m", "tocsin", "gateway", "--data", str(data), "--port", "0"]
     process = subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, text=True)
