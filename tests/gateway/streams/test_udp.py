@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.gateway.streams.addresses import Rules, parse
 from tocsin.gateway.streams.sources import SourceError, Ways
-from tocsin.gateway.streams.udp import UdpSource, _Inbox
+from tocsin.gateway.streams.udp import UdpSource, _Inbox, unwrapped
 
 WAYS = Ways(Rules(allow_private=True), silence=2.0)
 
@@ -36,6 +36,36 @@ def test_what_arrives_is_given_without_its_rtp_header() -> None:
         return bytes(data)
 
     assert asyncio.run(receive()).startswith(b"\x47aaa")
+
+
+def test_a_sender_may_cut_a_transport_stream_where_it_likes() -> None:
+    """As ffmpeg does at udp:// without more: 1,472 bytes a datagram, whatever lies at its front."""
+    sent = b"".join(b"\x47" + bytes([128 + number % 64]) * 187 for number in range(400))
+
+    async def receive() -> bytes:
+        inbox, came = _Inbox(lambda *_: None), b""
+        for at in range(0, len(sent), 1472):
+            inbox.datagram_received(sent[at : at + 1472], None)
+        while len(came) < len(sent):
+            came += await asyncio.wait_for(inbox.take(), 5)
+        return came
+
+    assert asyncio.run(receive()) == sent
+
+
+@pytest.mark.parametrize(
+    ("header", "padding"),
+    [
+        (b"\x80\x21" + bytes(10), b""),
+        (b"\x82\x21" + bytes(10) + b"\x47" * 8, b""),
+        (b"\x90\x21" + bytes(10) + b"\xbe\xde\x00\x02" + bytes(8), b""),
+        (b"\xa0\x21" + bytes(10), b"\x00\x00\x00\x04"),
+    ],
+    ids=["plain", "contributors", "extension", "padding"],
+)
+def test_an_rtp_header_of_any_shape_is_taken_off(header: bytes, padding: bytes) -> None:
+    packets = (b"\x47" + b"\x80" * 187) * 7
+    assert unwrapped(header + packets + padding) == packets
 
 
 def test_silence_ends_it_with_a_sentence() -> None:

@@ -13,6 +13,24 @@ _BUFFER = 4 << 20
 _HELD = 8 << 20
 _CHUNK = 32 << 10
 _RTP = 12
+_PACKET = 188
+_SYNC = b"\x47"
+
+
+def unwrapped(data: bytes) -> bytes:
+    """Return what a datagram holds without its RTP header (RFC 3550), where it has one; else the datagram.
+
+    RTP holds whole packets of the transport stream (RFC 2250, 2), so a header is one only before such. Senders without
+    RTP cut where they like (ffmpeg after 1,472 bytes), and what is then in front may look like a header's first byte.
+    """
+    if len(data) <= _RTP or data[0] >> 6 != 2:
+        return data
+    head = _RTP + 4 * (data[0] & 15)
+    if data[0] & 16:
+        head += 4 + 4 * int.from_bytes(data[head + 2 : head + 4])
+    held = data[head : len(data) - (data[-1] if data[0] & 32 else 0)]
+    packets, over = divmod(len(held), _PACKET)
+    return held if packets and not over and held[::_PACKET] == _SYNC * packets else data
 
 
 class UdpSource:
@@ -73,8 +91,7 @@ class _Inbox(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, _: object) -> None:
         """Keep a datagram."""
-        if data[:1] != b"\x47" and len(data) > _RTP and data[0] >> 6 == 2:
-            data = data[_RTP + 4 * (data[0] & 15) :]
+        data = unwrapped(data)
         if len(self._held) + len(data) > _HELD:
             self._note("dropped", len(data))
             return
