@@ -120,6 +120,16 @@ def test_calming_a_stream_that_is_not_known_or_another_changes_nothing() -> None
     assert [rung_of(one) for one in seen_by(detector, shown(2, LISTED))] == [RING]
 
 
+def test_what_a_person_takes_back_lets_the_stream_stand_where_it_stood() -> None:
+    detector = LiveStream()
+    seen_by(detector, *(shown(n, LISTED) for n in range(1, 6)))
+    detector.calm("s1", shown(5).at)
+    detector.recall("s1", HOLD)
+    detector.recall("s2", HOLD)
+    found = seen_by(detector, *(shown(n, LISTED) for n in range(6, 12)))
+    assert [rung_of(one) for one in found] == [HOLD], "what is still shown is told again at once, and once"
+
+
 HOST, VIEWER = Speaker.SUBJECT, Speaker.OTHER
 OF_PAYMENT = (VIEWER, "50 dollars for a live stream just for me")
 MILD = ((VIEWER, "how old are you"), (HOST, "im 13"), (VIEWER, "you are so mature for your age, keep this our secret"))

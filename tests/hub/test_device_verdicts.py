@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from tocsin.hub import alerts, contents, device_verdicts
+from tocsin.hub import alerts, configuration, confirming, contents, device_verdicts
 from tocsin.hub.device_verdicts import verdicts_for
 from tocsin.hub.store.schema import Alert, Device
 
@@ -147,3 +147,69 @@ def test_a_stream_that_another_alert_is_still_about_is_not_named(hub, device, pe
             alerts.close(session, hub, alert, someone, clock.now(), verdict=verdict, note_text="Looked at.")
         clock.forward(6)
         assert [said.get("streams") for said in heard(hub, device, clock)["verdicts"]] == named
+
+
+def stream(device, *names, thread="ab" * 8):
+    signals = [{"name": name, "direction": "unknown", "confidence": 1.0} for name in names]
+    device.find(
+        category="live-stream-concern", matches=[], detector="live-stream", thread=thread, signals=signals, not_seen=[]
+    )
+
+
+def reopen(hub, person, clock):
+    with hub.store.session() as session:
+        alert = session.scalars(select(Alert).where(Alert.status == "closed")).one()
+        alerts.reopen(session, hub, alert, person, clock.now(), "It was the wrong key.")
+
+
+def test_a_verdict_on_a_stream_that_was_taken_back_is_heard_with_the_rung_it_stood_on(hub, device, person, clock):
+    someone, after = person(), 0
+    stream(device, "rung-ring", "rung-hold")
+    for verdict, whole in (("benign", "false"), ("true-concern", "true")):
+        decide(hub, someone, clock, verdict)
+        clock.forward(6)
+        answer = heard(hub, device, clock, after)
+        assert [(said["whole"], said["streams"]) for said in answer["verdicts"]] == [(whole, ["ab" * 8])]
+        reopen(hub, someone, clock)
+        clock.forward(6)
+        again = heard(hub, device, clock, answer["next"])
+        said = [(said["whole"], said["rung"], said["streams"], said["matches"]) for said in again["verdicts"]]
+        assert said == [("open", "hold", ["ab" * 8], [])]
+        after = again["next"]
+    decide(hub, someone, clock, "cannot-tell")
+    reopen(hub, someone, clock)
+    clock.forward(6)
+    assert heard(hub, device, clock, after)["verdicts"] == []
+
+
+def test_only_the_last_of_several_turns_is_heard(hub, device, person, clock):
+    someone = person()
+    stream(device, "rung-ring")
+    for _ in range(3):
+        decide(hub, someone, clock, "benign")
+        reopen(hub, someone, clock)
+    clock.forward(6)
+    assert [(said["whole"], said["rung"]) for said in heard(hub, device, clock)["verdicts"]] == [("open", "ring")]
+    decide(hub, someone, clock, "benign")
+    clock.forward(6)
+    assert [said["whole"] for said in heard(hub, device, clock)["verdicts"]] == ["false"]
+
+
+def test_where_a_second_person_confirms_a_true_concern_is_heard_once_it_is_confirmed(hub, device, person, clock):
+    first, second, admin = person(), person(), person("administrator")
+    with hub.store.session() as session:
+        asked = {"minutes": 45, "items": 60, "break_minutes": 15, "two_person": True}
+        configuration.write(session, admin, "review", asked, clock.now())
+    device.find(category="known-media-match", matches=[match("e1")], detector="live-stream", thread="ab" * 8)
+    decide(hub, first, clock, "true-concern")
+    clock.forward(6)
+    answer = heard(hub, device, clock)
+    assert answer["verdicts"] == []
+    with hub.store.session() as session:
+        alert = session.scalars(select(Alert)).one()
+        why = "I looked at it as well."
+        confirming.confirm(session, hub, alert, second, clock.now(), agrees=True, why=why)
+    clock.forward(6)
+    told = heard(hub, device, clock, answer["next"])["verdicts"]
+    assert [(said["verdict"], said["whole"]) for said in told] == [("true", "true")]
+    assert len(heard(hub, device, clock)["verdicts"]) == 1

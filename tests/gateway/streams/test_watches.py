@@ -160,6 +160,6 @@ def test_a_decision_at_the_hub_is_told_too_once_and_for_streams_that_are_over(tm
 
     name = asyncio.run(first())
     told = asyncio.run(second(name))
-    assert [event for event, _ in told] == ["stream.release", "stream.hold", "stream.confirmed"]
+    assert [event for event, _ in told] == ["stream.confirmed", "stream.hold", "stream.release"]
     assert {(one["stream"], one["name"], one["by"]) for _, one in told} == {(name, "ended", "alert A-7")}
     assert [one["rung"] for _, one in told] == ["", "hold", ""]
