@@ -12,8 +12,7 @@ from tocsin.detectors.known_media import audible
 from tocsin.gateway.catalogue import Catalogue, OpenBank
 from tocsin.gateway.ids import entry_id
 from tocsin.gateway.signals import SignalType, distance_text, is_of
-from tocsin.matching.answers import RANK
-from tocsin.model.media import Fingerprints, Match
+from tocsin.model.media import RANK, Fingerprints, Match
 
 MOST_MATCHES: Final = 100
 """Matches of one bank that one content is answered."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.model import Category, Direction, Status, parse_utc
+from tocsin.model.media import RANK
 
 _ID = re.compile(r"[0-9A-Za-z._:-]{1,64}", re.ASCII)
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
@@ -19,8 +20,6 @@ _UNPLAIN = re.compile(r"[^0-9A-Za-z ._:/#+=()-]", re.ASCII)
 _MOST = 40
 MOST_MATCHES = 20
 """Matches that one finding may carry."""
-ROADS = ("md5", "sha1", "sha256", "pdq", "photodna", "video", "window")
-"""How media can match an entry of a list; see :class:`tocsin.model.media.Match`."""
 _FARTHEST = 65_536
 _NAMES = {"list": 64, "entry": 80, "scheme": 120, "category": 80}
 MAX_EVIDENCE = 32 * 1024 * 1024
@@ -175,7 +174,7 @@ def _listed(raw: Any) -> dict[str, Any]:
         raise _wrong("matches")
     return {
         **{name: _name(raw, name, most) for name, most in _NAMES.items()},
-        "by": _one_of(raw, "by", ROADS),
+        "by": _one_of(raw, "by", RANK),
         "distance": _whole(raw, "distance", 0, _FARTHEST),
         **({"part": True} if raw.get("part") is True else {}),
     }

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
+from tocsin.model.media import RANK
+
 MOST_KEPT: Final = 200
 """Entries that one alert names; its findings name the rest."""
-
-_SURENESS: Final = {"sha256": 0, "sha1": 1, "md5": 2, "pdq": 3, "photodna": 4, "video": 5, "window": 9}
 
 
 def group(device_id: str, matches: Sequence[Mapping[str, Any]]) -> str:
@@ -59,4 +59,4 @@ def shared(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -
 
 
 def _rank(match: Mapping[str, Any]) -> tuple[int, int]:
-    return (_SURENESS.get(match["by"], 8), match["distance"])
+    return RANK[match["by"]], match["distance"]

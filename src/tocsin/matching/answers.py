@@ -6,12 +6,10 @@ from pathlib import Path
 
 from tocsin.matching.lists.view import Place, View
 from tocsin.model import Fingerprints, Match
+from tocsin.model.media import RANK
 
 LIMIT = 100
 """Matches that are returned for one item."""
-
-RANK = {"sha256": 0, "sha1": 1, "md5": 2, "pdq": 3, "photodna": 4, "video": 5, "window": 6}
-"""The ways to match, the strongest first."""
 
 
 @dataclass(frozen=True, slots=True)

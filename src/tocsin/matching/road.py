@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tocsin.matching.answers import LIMIT, RANK, Answer, Found, Missed, answer
+from tocsin.matching.answers import LIMIT, Answer, Found, Missed, answer
 from tocsin.matching.lists.entry import DIGESTS, LENGTHS, ListError
 from tocsin.matching.lists.folder import MANIFEST
 from tocsin.matching.lists.hash_list import HashList
@@ -17,7 +17,7 @@ from tocsin.matching.lists.schemes import severity_of
 from tocsin.matching.lists.sealed import Key
 from tocsin.matching.lists.view import Place, View
 from tocsin.model import Fingerprints, Match
-from tocsin.model.media import Frame
+from tocsin.model.media import RANK, Frame
 from tocsin.model.rect import Rect
 
 if TYPE_CHECKING:

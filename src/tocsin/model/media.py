@@ -1,9 +1,19 @@
 """Media as it is matched: fingerprints of a picture, a video or a file, and the matches they gave."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from tocsin.model.rect import Rect
+
+RANK: Final[Mapping[str, int]] = MappingProxyType(
+    {"sha256": 0, "sha1": 1, "md5": 2, "pdq": 3, "photodna": 4, "video": 5, "window": 6}
+)
+"""The ways in which media can match an entry of a list, the surest first: all that ``Match.by`` can name.
+
+``window`` is the crop-tolerant signal, weaker than all others.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +87,9 @@ _KEPT = frozenset({"format", "reason", "detail"})
 class Match:
     """One entry of one hash list that media matched.
 
-    ``by`` names the road: ``md5``, ``sha1``, ``sha256``, ``pdq``, ``photodna``, ``video`` or ``window`` (the
-    crop-tolerant signal, weaker than all others). ``distance`` is 0 for digests, bits for PDQ. ``scheme`` and
-    ``category`` are the list's own, never mapped; ``severity`` is what the list's owner says of them. A match on a
-    ``negative`` list (known good) silences. ``shares`` are the parts (0 to 1) of a video's frames found, of the
+    ``by`` names the way, one of ``RANK``. ``distance`` is 0 for digests, bits for PDQ. ``scheme`` and ``category``
+    are the list's own, never mapped; ``severity`` is what the list's owner says of them. A match on a ``negative``
+    list (known good) silences. ``shares`` are the parts (0 to 1) of a video's frames found, of the
     one seen and of the one listed. ``key`` (16 hex digits) tells the entry apart from all others of its list, and stays
     the same when the list is built anew; it never leaves this machine. ``region`` is the part of the picture that
     matched, None for all of it.
