@@ -144,12 +144,13 @@ class _Worker:
     def ask(self, descriptor: int, request: dict[str, Any], video: bool) -> Iterator[dict[str, Any]]:
         """Hand over a file and yield the answers, one unless ``members`` are asked for. Raises _EndedError."""
         self.start(video)
-        assert self._sock is not None
-        answered = False
+        sock, answered = self._sock, False
+        if sock is None:  # the pool was closed in this moment
+            raise _EndedError(None)
         try:
-            messages.send(self._sock, request, (descriptor,))
+            messages.send(sock, request, (descriptor,))
             while True:
-                answer = messages.receive(self._sock, time.monotonic() + request["seconds"])
+                answer = messages.receive(sock, time.monotonic() + request["seconds"])
                 answered = True
                 if "end" in answer:
                     return
@@ -166,17 +167,20 @@ class _Worker:
                 NotScanned("failed", "What came back about the file was not of the form agreed.")
             ) from None
         except OSError:
-            raise _EndedError(self._autopsy(answered)) from None
+            raise _EndedError(self._autopsy(answered, request["seconds"])) from None
         except GeneratorExit:
             self.stop()
             raise
 
-    def _autopsy(self, answered: bool) -> NotScanned | None:
-        """Say why the process ended; None when it left by itself, having been idle or served long enough."""
+    def _autopsy(self, answered: bool, seconds: float) -> NotScanned | None:
+        """Say why the process ended; None when it left by itself, having been idle or served long enough.
+
+        It has closed its socket, and has no longer than one file to be gone.
+        """
         code: int | None = None
-        if self._process is not None:
+        if (process := self._process) is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                code = self._process.wait(5)
+                code = process.wait(seconds)
         self.stop()
         if code == 0 and not answered:
             return None
@@ -187,20 +191,21 @@ class _Worker:
         return NotScanned("failed", "The decoder broke on the file, in a process of its own; nothing else was harmed.")
 
     def stop(self) -> None:
-        """End the process, at once."""
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
-        if self._process is not None:
-            if self._process.poll() is None:
-                self._process.kill()
-            self._process.communicate()
-            self._process = None
+        """End the process, at once; from any thread, as the pool is closed."""
+        sock, self._sock = self._sock, None
+        process, self._process = self._process, None
+        if sock is not None:
+            sock.close()
+        if process is not None:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
 
     @property
     def pid(self) -> int | None:
         """The process's id while it runs."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
 
 
 class _Bench:
