@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from tocsin.gateway.refusals import Refused
-from tocsin.gateway.store import Store
+from tocsin.gateway.store import Store, StoreError
 from tocsin.gateway.webhooks import Webhooks, pause, signature
 from tocsin.gateway.webhooks_tables import Delivery, WebhookOwner
 
@@ -227,3 +228,99 @@ def test_what_belongs_to_a_key_is_told_to_its_own_webhooks_and_to_those_told_of_
     assert told(9) == told(0) == {"root", "older"}
     assert told(None) == {"one", "two", "root", "older"}
     store.close()
+
+
+def delivered(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Deliver for real until something was taken or refused; false when nothing was within ten seconds."""
+    noted, note = threading.Event(), webhooks._note
+
+    def tell(name: str, problem: str) -> None:
+        note(name, problem)
+        noted.set()
+
+    monkeypatch.setattr(webhooks, "_note", tell)
+
+    async def go() -> bool:
+        task = asyncio.create_task(webhooks.deliver())
+        try:
+            return await asyncio.to_thread(noted.wait, 10)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return asyncio.run(go())
+
+
+def test_a_webhook_that_hangs_keeps_no_other_waiting(
+    webhooks: Webhooks, platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # connections are made, nothing is ever answered
+        webhooks.add(f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        for number in range(40):
+            webhooks.send("stream.note", {}, f"note-{number}")
+        clock.at += timedelta(seconds=1)
+        webhooks.add(platform.url, ["stream.hold"])
+        webhooks.send("stream.hold", {})
+        assert delivered(webhooks, monkeypatch)
+    assert len(platform.came) == 1
+
+
+def test_a_webhook_that_takes_nothing_leaves_the_others_their_room(
+    webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.gateway.webhooks.MOST_WAITING", 3)
+    webhooks.add("https://dead.example/", ["stream.note"])
+    webhooks.add("https://alive.example/", ["stream.hold"])
+    assert [webhooks.send("stream.note", {}) for _ in range(4)] == [1, 1, 1, 0]
+    assert webhooks.refused == 1
+    assert webhooks.send("stream.hold", {}) == 1
+
+
+def test_delivery_goes_on_after_the_store_could_not_be_read(
+    webhooks: Webhooks, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until, failed = webhooks._until, threading.Event()
+
+    def once_broken(busy: tuple[str, ...]) -> float:
+        if failed.is_set():
+            return until(busy)
+        failed.set()
+        webhooks.send("stream.ring", {})
+        raise StoreError("The disk is gone.")
+
+    monkeypatch.setattr(webhooks, "_until", once_broken)
+    webhooks.add(platform.url)
+    assert delivered(webhooks, monkeypatch)
+    assert failed.is_set()
+
+
+def test_an_event_that_the_store_refuses_at_first_is_kept_once_it_can_be(
+    webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhooks.add("https://a.example/")
+    send, tries = webhooks.send, []
+
+    def full(*said: object, **more: object) -> int:
+        tries.append(said)
+        if len(tries) < 3:
+            raise StoreError("The disk is full.")
+        return send(*said, **more)  # type: ignore[arg-type]
+
+    async def at_once(_: float) -> None:
+        """Let no time pass."""
+
+    monkeypatch.setattr(webhooks, "send", full)
+    monkeypatch.setattr("tocsin.gateway.webhooks.asyncio.sleep", at_once)
+    asyncio.run(webhooks.put("stream.hold", {}, "finding-1"))
+    assert webhooks.all()[0]["waiting"] == 1
+    assert webhooks.refused == 0
+
+
+def test_an_event_that_is_never_kept_is_counted(webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(webhooks, "send", full)
+    webhooks.closing = True
+    asyncio.run(webhooks.put("stream.hold", {}, "finding-1"))
+    assert webhooks.refused == 1

@@ -25,7 +25,7 @@ from sqlalchemy import delete, func, select
 
 from tocsin.gateway.fetching import Fetcher
 from tocsin.gateway.refusals import Refused
-from tocsin.gateway.store import Store
+from tocsin.gateway.store import Store, StoreError
 from tocsin.gateway.webhooks_tables import Delivery, Webhook, WebhookOwner
 from tocsin.model import Clock, utc_text
 
@@ -39,7 +39,10 @@ KEPT: Final = timedelta(days=7)
 EARLIER: Final = timedelta(minutes=1)
 """By how much another machine's clock may be behind without an event after a webhook was added being left out."""
 MOST_WEBHOOKS: Final = 100
-MOST_WAITING: Final = 100_000
+MOST_WAITING: Final = 10_000
+"""Events that may wait for one webhook: one that takes nothing leaves the others their room."""
+KEPT_TRYING_S: Final = 300
+"""For how long an event that the store cannot take is tried again."""
 _AT_ONCE: Final = 16
 _POLL_S: Final = 5.0
 _WHOLE_S: Final = 30.0
@@ -57,6 +60,7 @@ class Webhooks:
         self._due: asyncio.Event | None = None
         self._none = threading.Event()
         self.refused = 0
+        self.closing = False
 
     def add(
         self, url: str, events: Sequence[str] = (), secret: str = "", *, owner: int = 0, whole: bool = True
@@ -163,7 +167,8 @@ class Webhooks:
                 for one in session.scalars(select(WebhookOwner).where(WebhookOwner.whole.is_(False)))
                 if owner not in (None, one.owner)
             }
-            waiting = session.scalar(select(func.count()).select_from(Delivery).where(Delivery.state == WAITING)) or 0
+            counts = select(Delivery.webhook, func.count()).where(Delivery.state == WAITING).group_by(Delivery.webhook)
+            waiting = dict(session.execute(counts).tuples().all())
             for row in rows:
                 if row.id in others or (row.events and event not in row.events):
                     continue
@@ -172,7 +177,7 @@ class Webhooks:
                 known = select(Delivery.id).where(Delivery.webhook == row.id, Delivery.key == key)
                 if session.scalar(known) is not None:
                     continue
-                if waiting >= MOST_WAITING:
+                if waiting.get(row.id, 0) >= MOST_WAITING:
                     self.refused += 1
                     continue
                 session.add(_delivery(row, event, key, body, now))
@@ -186,36 +191,77 @@ class Webhooks:
             with contextlib.suppress(RuntimeError):  # the loop has just ended
                 self._loop.call_soon_threadsafe(self._due.set)
 
-    async def deliver(self) -> None:
-        """Deliver what is due, again and again, until cancelled."""
-        self._loop, self._due = asyncio.get_running_loop(), asyncio.Event()
-        while True:
-            self._due.clear()
+    async def put(self, event: str, body: Mapping[str, Any], key: str, *, owner: int | None = None) -> None:
+        """Do as ``send``, from the event loop, again and again while the store takes nothing (a full disk, say).
+
+        What it never took, within :data:`KEPT_TRYING_S` or before the gateway ends, is counted as refused.
+        """
+        for tries in range(KEPT_TRYING_S):
             try:
-                due = await asyncio.to_thread(self._next)
-                await asyncio.gather(*(self._try(one, hook) for one, hook in due))
-            except Exception:
-                _log.exception("Webhooks could not be delivered; they are tried again")
-                due = []
-            if len(due) < _AT_ONCE:
-                seconds = await asyncio.to_thread(self._until)
+                await asyncio.to_thread(self.send, event, body, key, owner=owner)
+            except StoreError as error:
+                if not tries:
+                    _log.error("The event %s waits to be kept for webhooks: %s", event, error)
+                if self.closing:
+                    break
+                await asyncio.sleep(1)
+            else:
+                return
+        self.refused += 1
+        _log.error("The event %s could not be kept for webhooks, and is not told", event)
+
+    async def deliver(self) -> None:
+        """Deliver what is due, again and again, until cancelled. A webhook that hangs keeps no other waiting."""
+        self._loop, self._due = asyncio.get_running_loop(), asyncio.Event()
+        busy: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                self._due.clear()
+                for name in [name for name, task in busy.items() if task.done()]:
+                    del busy[name]
+                seconds = _POLL_S
+                try:
+                    for name, due in _by_webhook(await asyncio.to_thread(self._next, tuple(busy))).items():
+                        busy[name] = asyncio.create_task(self._batch(due))
+                        busy[name].add_done_callback(lambda _: self._wake())
+                    seconds = await asyncio.to_thread(self._until, tuple(busy))
+                except Exception:
+                    _log.exception("Webhooks could not be delivered; they are tried again")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._due.wait()
+        finally:
+            for task in busy.values():
+                task.cancel()
+            await asyncio.gather(*busy.values(), return_exceptions=True)
 
-    def _until(self) -> float:
-        """Return how many seconds to sleep before something is due."""
+    async def _batch(self, due: Sequence[tuple[Delivery, Webhook]]) -> None:
+        """Send one webhook's events that are due."""
+        try:
+            await asyncio.gather(*(self._try(one, hook) for one, hook in due))
+        except Exception:
+            _log.exception("What became of a webhook's events could not be written down; they are sent again")
+            await asyncio.sleep(_POLL_S)
+
+    def _until(self, busy: Sequence[str] = ()) -> float:
+        """Return how many seconds to sleep before something is due at a webhook that is not ``busy``."""
         with self._store.reading() as session:
-            soonest = session.scalar(select(func.min(Delivery.due_at)).where(Delivery.state == WAITING))
+            asked = select(func.min(Delivery.due_at)).where(Delivery.state == WAITING, Delivery.webhook.not_in(busy))
+            soonest = session.scalar(asked)
         if soonest is None:
             return _POLL_S
         return min(_POLL_S, max(0.02, (soonest - self._clock.now()).total_seconds()))
 
-    def _next(self) -> list[tuple[Delivery, Webhook]]:
+    def _next(self, busy: Sequence[str] = ()) -> list[tuple[Delivery, Webhook]]:
+        """Return what is due, of each webhook that is not ``busy`` some."""
+        found: list[tuple[Delivery, Webhook]] = []
         with self._store.reading() as session:
-            asked = select(Delivery, Webhook).join(Webhook, Delivery.webhook == Webhook.id)
-            asked = asked.where(Delivery.state == WAITING, Delivery.due_at <= self._clock.now())
-            return [(one, hook) for one, hook in session.execute(asked.order_by(Delivery.due_at).limit(_AT_ONCE))]
+            due = (Delivery.state == WAITING, Delivery.due_at <= self._clock.now())
+            names = select(Delivery.webhook).where(*due, Delivery.webhook.not_in(busy)).distinct()
+            for hook in session.scalars(select(Webhook).where(Webhook.id.in_(names))).all():
+                asked = select(Delivery).where(*due, Delivery.webhook == hook.id).order_by(Delivery.due_at)
+                found += [(one, hook) for one in session.scalars(asked.limit(_AT_ONCE))]
+        return found
 
     async def _try(self, one: Delivery, hook: Webhook) -> None:
         problem = await self._post(one, hook)
@@ -271,6 +317,13 @@ class Webhooks:
                     row.state = GIVEN_UP
                     _log.warning("An event was not taken by a webhook for a day, and was given up: %s", problem)
             session.execute(delete(Delivery).where(Delivery.state != WAITING, Delivery.created_at < now - KEPT))
+
+
+def _by_webhook(due: Sequence[tuple[Delivery, Webhook]]) -> dict[str, list[tuple[Delivery, Webhook]]]:
+    found: dict[str, list[tuple[Delivery, Webhook]]] = {}
+    for one, hook in due:
+        found.setdefault(hook.id, []).append((one, hook))
+    return found
 
 
 def pause(tries: int) -> float:

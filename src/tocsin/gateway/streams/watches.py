@@ -227,7 +227,7 @@ class Watches:
     async def close(self) -> None:
         """Stop all watching; the streams are taken up again at the next start."""
         tasks = [held.task for held in self._held.values() if held.task is not None]
-        self._closing = True
+        self._closing = self._webhooks.closing = True
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, *self._sending, return_exceptions=True)
@@ -283,7 +283,7 @@ class Watches:
 
     def _send(self, held: Held, event: str, body: Mapping[str, Any], key: str) -> None:
         owner = held.watch.terms.owner
-        self._later(asyncio.to_thread(self._webhooks.send, event, body, key, owner=owner))
+        self._later(self._webhooks.put(event, body, key, owner=owner))
 
     def _later(self, doing: Any) -> None:
         task = asyncio.ensure_future(doing)
@@ -316,8 +316,8 @@ _REQUESTS: Final = {
     "ring": "Let a person look at the stream.",
     "hold": "Hold the stream until a person has looked at it.",
     "release": "A person has looked and sees no concern: what was asked for on this stream is withdrawn.",
-    "confirmed": "A person has looked and found the concern true: what was asked for stands. What becomes of the stream "
-    "and its account is for you to decide.",
+    "confirmed": "A person has looked and found the concern true: what was asked for stands. What becomes of the "
+    "stream and its account is for you to decide.",
 }
 _REASONS: Final = {
     "false": "Closed at the hub without concern.",
