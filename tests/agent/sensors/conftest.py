@@ -18,7 +18,8 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
-from Xlib import display, error
+from PIL import Image
+from Xlib import X, display, error
 
 from tocsin.agent.asking import Answered, Asking
 from tocsin.agent.sensors.comparing import Comparing
@@ -89,7 +90,7 @@ def _serve(*more_options: str) -> tuple[str, "subprocess.Popen[bytes]"]:
         number += more
     os.close(read)
     name = f":{number.decode().strip()}"
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while True:
         try:
             display.Display(name).close()
@@ -111,7 +112,59 @@ def x_server() -> Iterator[str]:
     name, server = _serve()
     yield name
     server.terminate()
-    server.wait(10)
+    server.wait(60)
+
+
+class Painter:
+    """A program that shows drawn pictures in windows of its own; each is painted at once, never half of it."""
+
+    def __init__(self, name: str) -> None:
+        self.display = display.Display(name)
+        self.screen = self.display.screen()
+        self._made: list[Any] = []
+
+    def window(self, x: int, y: int, w: int, h: int, title: str, *, kind: str = "Demo", colour: int = 0xFFFFFF) -> Any:
+        made = self.screen.root.create_window(
+            x, y, w, h, 0, self.screen.root_depth, background_pixel=colour, event_mask=X.ExposureMask
+        )
+        made.set_wm_name(title)
+        made.set_wm_class(kind.lower(), kind)
+        made.map()
+        self.display.sync()
+        self._made.append(made)
+        return made
+
+    def paint(self, window: Any, pixels: Pixels, x: int = 0, y: int = 0) -> None:
+        """Show a picture (BGR or BGRX). It goes to the server in pieces, and is copied to the screen in one."""
+        height, width = pixels.shape[:2]
+        aside, context = window.create_pixmap(width, height, self.screen.root_depth), window.create_gc()
+        aside.put_pil_image(context, 0, 0, Image.fromarray(pixels[:, :, 2::-1].copy()))
+        window.copy_area(context, aside, 0, 0, width, height, x, y)
+        context.free()
+        aside.free()
+        self.display.sync()
+
+    def close(self) -> None:
+        """Take all windows off the screen before the next test looks at it: the server does so only a while later."""
+        self.display.set_error_handler(lambda *_: None)  # the test may have destroyed some itself
+        for window in self._made:
+            window.destroy()
+        self.display.sync()
+        self.display.close()
+
+
+@pytest.fixture
+def painter(x_server: str) -> Iterator[Painter]:
+    """A program that paints on the X server."""
+    made = Painter(x_server)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def painter_class() -> type[Painter]:
+    """The class of ``painter``, for another server."""
+    return Painter
 
 
 class PlainHasher:
@@ -205,7 +258,7 @@ class FileRig:
         for sensor, _ in reversed(self._sensors):
             sensor.close()
         for _, thread in self._sensors:
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
         self._sensors.clear()
         self.seen.close()

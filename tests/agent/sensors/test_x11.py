@@ -57,7 +57,7 @@ def test_damage_pixels_and_owner_of_a_new_window(watcher, program):
     watcher.sync()
     watcher.damaged()
     window = program.window(100, 50, 200, 80, "One")
-    assert watcher.wait(5)
+    assert watcher.wait(60)
     watcher.sync()
     rects = watcher.damaged()
     assert any(r.x <= 100 and r.y <= 50 and r.right >= 300 and r.bottom >= 130 for r in rects)
@@ -108,7 +108,7 @@ def test_wake_ends_a_wait(watcher):
     watcher.watch()
     watcher.sync()
     watcher.damaged()
-    assert watcher.wait(10)
+    assert watcher.wait(60)
     timer.join()
 
 
