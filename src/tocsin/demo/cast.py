@@ -138,10 +138,9 @@ def _invited(hub: Hub, by: Who, name: str, role: str, email: str) -> tuple[Accou
 
 def _finished(hub: Hub, token: str, begun: people.Enrolment, email: str, password: str) -> tuple[Account, Who]:
     """Confirm the second factor with a code of the step before, so that the present code stays usable."""
-    account = Account(email, password, begun.secret)
-    earlier = hub.clock.now() - timedelta(seconds=30)
+    account, now = Account(email, password, begun.secret), hub.clock.now()
     with hub.store.session() as session:
-        people.finish(session, hub.secret, token, account.code(earlier), hub.clock.now())
+        people.finish(session, hub.secret, token, account.code(now - timedelta(seconds=30)), now)
     with hub.store.session() as session:
         person = session.get_one(Person, begun.person_id)
         session.expunge_all()

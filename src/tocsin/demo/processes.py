@@ -8,11 +8,15 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+# Opened here: a child that was just forked from a program of several threads may not open anything safely.
+_LIBC = ctypes.CDLL(None) if os.name == "posix" else None
+
 
 def _die_with_parent() -> None:
     """Ask Linux to end this child when its parent dies, however it dies."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        if _LIBC is not None:
+            _LIBC.prctl(1, signal.SIGTERM)
 
 
 class Processes:

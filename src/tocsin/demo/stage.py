@@ -1,6 +1,8 @@
 """The whole road on one machine: a hub process, a virtual desktop, an enrolled agent whose notice is really clicked."""
 
+import contextlib
 import json
+import random
 import shutil
 import socket
 import ssl
@@ -28,6 +30,9 @@ from tocsin.model import SystemClock
 from tocsin.placement import enrol
 from tocsin.placement.config import Folders, PlacementError
 from tocsin.placement.config import load as load_config
+
+_PORTS = range(20_000, 32_000)
+_PATIENCE_S = 120.0
 
 
 class Stage:
@@ -110,7 +115,7 @@ class Stage:
         if self.certificate:
             argv += ["--tls-cert", str(self.certificate[0]), "--tls-key", str(self.certificate[1])]
         hub = self.hub = self.processes.start(argv, log=self.data / "hub.log")
-        until(lambda: hub.poll() is not None or self.answers("/healthz"), 30, "the hub's start")
+        until(lambda: hub.poll() is not None or self.answers("/healthz"), _PATIENCE_S, "the hub's start")
         if hub.poll() is not None:
             raise DesktopError(f"the hub did not start: {last_words(self.data / 'hub.log')}")
 
@@ -141,7 +146,7 @@ class Stage:
         self.agent = self.desktop.start(argv, log=self.data / "agent.log", **home)
         return self.agent
 
-    def accept_notice(self, seconds: float = 30.0) -> None:
+    def accept_notice(self, seconds: float = _PATIENCE_S) -> None:
         """Read where the notice's Accept button is on the screen, and press it with a real click.
 
         A computer whose notice was accepted in an earlier demonstration shows its bar without asking again.
@@ -215,11 +220,17 @@ class Stage:
         return self.desktop.published("_TOCSIN_ACCEPT")
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """Return a loopback port that nobody uses now, below those that systems give to outgoing connections.
+
+    So no connection of a browser or an agent takes it before the server that it is meant for does, or while that
+    server is started again.
+    """
+    for port in random.sample(_PORTS, 1000):
+        with socket.socket(type=kind) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise DesktopError("no free port was found; choose one with --port")
 
 
 def port_is_free(port: int) -> bool:
