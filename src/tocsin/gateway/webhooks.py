@@ -168,7 +168,7 @@ class Webhooks:
                 if owner not in (None, one.owner)
             }
             counts = select(Delivery.webhook, func.count()).where(Delivery.state == WAITING).group_by(Delivery.webhook)
-            waiting = dict(session.execute(counts).tuples().all())
+            waiting = {str(name): int(number) for name, number in session.execute(counts)}
             for row in rows:
                 if row.id in others or (row.events and event not in row.events):
                     continue
