@@ -1,6 +1,7 @@
 import io
 import os
 import shutil
+import threading
 import zipfile
 
 import pytest
@@ -16,7 +17,7 @@ def sensor(files):
     def start(**more):
         made = FileSensor(files.places, files.comparing, files.clock, count=files.counts.append, **more)
         files.start(made)
-        assert made.ready.wait(10)
+        assert made.ready.wait(60)
         return made
 
     return start
@@ -133,9 +134,10 @@ def test_what_cannot_be_examined_is_told_by_its_reason(files, sensor, until):
 def test_an_overflow_is_counted_and_everything_that_changed_is_found(files, sensor, until):
     made = sensor()
     real = made._watch._event
-    lost = []
+    lost, written = [], threading.Event()
 
     def losing(wd, mask, name):
+        assert written.wait(60), "what comes after the first is read together, as where a queue ran over"
         if name and len(lost) < 5 and not mask & flags.ISDIR:
             lost.append(name)
             if len(lost) == 5:
@@ -146,6 +148,7 @@ def test_an_overflow_is_counted_and_everything_that_changed_is_found(files, sens
     made._watch._event = losing
     for number in range(8):
         files.picture(f"{number}.jpg")
+    written.set()
     until(lambda: {f"{n}.jpg" for n in range(8)} <= files.names())
     assert "overflow" in {one.body.reason for one in files.missed}
 
