@@ -79,4 +79,4 @@ def screen() -> Iterator[Screen]:
     with contextlib.suppress(OSError, error.ConnectionClosedError):
         found.connection.close()
     server.terminate()
-    server.wait(10)
+    server.wait(60)

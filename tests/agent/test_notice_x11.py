@@ -41,7 +41,7 @@ def shown(screen, the_words):
     yield start
     stop.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -171,7 +171,7 @@ def test_kept_off_the_screen_for_five_seconds_is_said(screen, shown, until, monk
     monkeypatch.setattr(X11Notice, "_open", lambda self: (_ for _ in ()).throw(OSError("no screen")))
     screen.connection.create_resource_object("window", next(iter(notice.windows))).kill_client()
     screen.connection.sync()
-    until(lambda: "unmapped" in said, 12)
+    until(lambda: "unmapped" in said)
 
 
 def test_a_transparent_or_shaped_bar_is_put_right(screen, shown, until):
@@ -234,7 +234,7 @@ def managed(screen, until, tmp_path):
 
     yield ask
     manager.terminate()
-    manager.wait(10)
+    manager.wait(60)
 
 
 def ours(screen, notice, *, tall):

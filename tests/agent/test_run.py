@@ -92,7 +92,7 @@ class Rig:
     def end(self):
         if self.thread is not None and self.thread.is_alive():
             self.agent.request_stop()
-            self.thread.join(20)
+            self.thread.join(60)
             assert not self.thread.is_alive()
 
     def question(self):
@@ -158,7 +158,7 @@ def test_a_declined_notice_stops_the_agent_and_is_reported(rig, until):
     until(here.question)
     box = here.agent.notice.accept_box
     here.screen.click(box.x - 80, box.y + 20)
-    here.thread.join(20)
+    here.thread.join(60)
     assert here.code == 2
     assert here.feed.opened == 0
     assert [n["state"] for n in here.hub.of("notice")][-1] == "declined"
@@ -178,7 +178,7 @@ def test_an_acceptance_is_remembered_for_the_same_order_only(rig, until):
 def test_no_display_refuses_to_run_and_says_so(rig):
     here = rig()
     here.start(display=":32199")
-    here.thread.join(30)
+    here.thread.join(60)
     assert "cannot be shown" in str(here.problem)
     assert here.feed.opened == 0
     assert here.hub.of("unsupported")[0]["what"] == "no-display"
@@ -245,7 +245,7 @@ def test_the_agent_stops_by_itself_when_the_authority_ends_the_order(rig, until)
     here.accept(until)
     here.hub.order_answer = {"order": "", "status": "discharged", "successor": None}
     here.agent._orders.wake()
-    here.thread.join(20)
+    here.thread.join(60)
     assert here.code == 0
     assert here.hub.of("stop")[0]["reason"] == "order-ended"
     assert here.hub.of("order")[-1]["state"] == "ended"
@@ -299,7 +299,7 @@ def test_an_altered_order_on_disk_collects_nothing_and_is_told(rig):
     here = rig()
     here.folders.order.write_text(here.folders.order.read_text().replace("private", "public"))
     here.start()
-    here.thread.join(20)
+    here.thread.join(60)
     assert "nothing is collected" in str(here.problem)
     assert here.hub.of("stop")[0]["reason"] == "order-invalid"
 

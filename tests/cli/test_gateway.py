@@ -72,7 +72,7 @@ def test_it_serves_until_it_is_told_to_stop_and_no_second_one_takes_its_folder(t
         line = process.stdout.readline()
         assert line.startswith("The gateway is up at http://127.0.0.1:")
         assert "loopback" in process.stdout.readline()
-        with urllib.request.urlopen(f"{line.split()[-1]}/status", timeout=20) as answer:
+        with urllib.request.urlopen(f"{line.split()[-1]}/status", timeout=60) as answer:
             assert answer.read() == b"I-AM-ALIVE"
         with urllib.request.urlopen(f"{line.split()[-1]}/m/lookup?signal_type=pdq&signal={'0' * 64}") as answer:
             assert answer.read() == b"{}"
@@ -80,7 +80,7 @@ def test_it_serves_until_it_is_told_to_stop_and_no_second_one_takes_its_folder(t
         assert (second.exit_code, "runs on" in second.output) == (2, True)
     finally:
         process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     assert "has stopped" in process.stdout.read()
     log = CliRunner().invoke(main, ["audit", "verify", str(tmp_path / "audit")])
     assert (log.exit_code, "core: 1 entries follow each other" in log.output) == (0, True)

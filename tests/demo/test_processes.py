@@ -20,9 +20,9 @@ def test_a_stubborn_program_and_its_child_are_ended(tmp_path: Path) -> None:
     code = (
         "import signal, subprocess, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
         "print(child.pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     log = tmp_path / "log"
     processes = Processes()
@@ -32,12 +32,12 @@ def test_a_stubborn_program_and_its_child_are_ended(tmp_path: Path) -> None:
     child = int(log.read_text())
     processes.stop(parent, patience=0.3)
     assert parent.poll() is not None
-    until(lambda: gone(child), 10, "the end of the child")
+    until(lambda: gone(child), 60, "the end of the child")
 
 
 def test_the_exit_code_comes_back() -> None:
     processes = Processes()
     child = processes.start([sys.executable, "-c", "raise SystemExit(3)"])
-    child.wait(10)
+    child.wait(60)
     assert processes.stop(child) == 3
     processes.close()

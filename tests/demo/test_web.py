@@ -20,7 +20,7 @@ def pages(tmp_path: Path) -> Iterator[Pages]:
 
 
 def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return bytes(answer.read())
 
 
@@ -54,7 +54,7 @@ def test_a_picture_is_shown_and_saved_as_a_download_would_be(pages: Pages, tmp_p
 
     def save(name: str) -> int:
         asked = urllib.request.Request(pages.url + "/save", json.dumps({"name": name}).encode())
-        with urllib.request.urlopen(asked, timeout=5) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             return int(answer.status)
 
     assert save(picture.NAME) == 200

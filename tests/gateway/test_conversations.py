@@ -53,6 +53,19 @@ def test_a_repeated_message_changes_nothing_and_gives_its_findings_again(threads
     assert len(recorded) == len(first.told)
 
 
+def test_what_found_no_room_on_the_disk_is_recorded_when_its_message_is_sent_again(threads):
+    first = threads.take("a", [], said(*TALK), record=lambda _: False)
+    assert not any(one.recorded for one in first.told)
+    recorded = []
+    again = threads.take("a", [], said(*TALK), record=lambda one: not recorded.append(one))
+    assert all(one.recorded for one in again.told)
+    assert [one.finding for one in recorded] == [one.finding for one in first.told]
+    assert all([line.id for line in one.context] == ["m0", "m1", "m2", "m3"] for one in recorded)
+    once_more = threads.take("a", [], said(*TALK), record=lambda one: not recorded.append(one))
+    assert list(once_more.told) == list(again.told)
+    assert len(recorded) == len(first.told)
+
+
 def test_an_id_stands_for_its_first_text(threads):
     threads.take("a", [], said(("x", "hello")))
     taken = threads.take("a", [], said(("x", "pay me or i will send it to all your friends")))
@@ -181,5 +194,5 @@ def test_threads_run_out_also_while_nobody_calls(clock, monkeypatch):
             while len(threads) or not counted:
                 await asyncio.sleep(0)
 
-    asyncio.run(asyncio.wait_for(run(), 10))
+    asyncio.run(asyncio.wait_for(run(), 60))
     assert counted == [("threads-evicted", 1)]

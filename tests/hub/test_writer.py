@@ -32,7 +32,7 @@ def keys(store) -> set[str]:
 
 
 def test_a_result_means_on_disk(store, writer) -> None:
-    assert writer.submit("a").result(10) == 1
+    assert writer.submit("a").result(60) == 1
     assert keys(store) == {"a"}
 
 
@@ -40,9 +40,9 @@ def test_jobs_that_wait_share_a_transaction_and_a_bad_one_fails_alone(store, wri
     with store.session():  # nothing can be written meanwhile, so the jobs pile up
         futures = {name: writer.submit(name) for name in ("first", "a", "bad", "b")}
     for name in ("first", "a", "b"):
-        assert futures[name].result(10) >= 1
+        assert futures[name].result(60) >= 1
     with pytest.raises(ValueError, match="bad job"):
-        futures["bad"].result(10)
+        futures["bad"].result(60)
     assert keys(store) == {"first", "a", "b"}
 
 
@@ -63,12 +63,12 @@ def test_too_much_at_once_is_refused(store, monkeypatch) -> None:
 
     def slow(session, jobs):
         started.set()
-        free.wait(10)
+        free.wait(60)
         return [None] * len(jobs)
 
     writer = Writer(store, slow)
     writer.submit("a")
-    assert started.wait(10)
+    assert started.wait(60)
     writer.submit("b")
     writer.submit("c")
     with pytest.raises(Overloaded, match="send this again"):

@@ -143,7 +143,7 @@ def test_a_file_that_takes_long_keeps_no_other_waiting(made, scenery, odd):
     assert pool.fingerprint(odd.encoded(scenery(1))).prints
     assert held.is_alive()
     pool.close()
-    held.join(20)
+    held.join(60)
 
 
 def test_no_descriptor_is_left_open(pool, scenery, odd, tmp_path):
@@ -227,7 +227,7 @@ def test_an_idle_worker_ends_and_the_next_file_starts_another(scenery, odd):
         data = odd.encoded(scenery(1))
         assert pool.fingerprint(data).prints
         first = pool._all[0]._process
-        assert first.wait(20) == 0
+        assert first.wait(60) == 0
         assert pool.processes == ()
         assert pool.fingerprint(data).prints
 
@@ -274,7 +274,7 @@ def test_a_worker_ends_with_its_owner_whatever_it_is_in_the_middle_of():
             pass  # it turns the file's endless loop
         assert not ended.poll(0)
         owner.kill()
-        assert ended.poll(20_000), "it would go on until its own alarm, 40 seconds from its start"
+        assert ended.poll(30_000), "it would go on until its own alarm, 40 seconds from its start"
         os.close(handle)
 
 

@@ -62,7 +62,7 @@ def test_it_ends_at_once_when_the_pipe_of_its_owner_ends(moment):
 
 def ask(sock, path, members=False):
     with path.open("rb") as file:
-        request = {"options": asdict(Options()), "members": members, "seconds": 20.0}
+        request = {"options": asdict(Options()), "members": members, "seconds": 60.0}
         messages.send(sock, request, (file.fileno(),))
     return messages.receive(sock)
 
@@ -77,24 +77,24 @@ def test_it_says_that_it_is_ready_answers_and_ends_with_its_owner(tmp_path, scen
             assert (found.format, found.reason) == ("png", "")
         assert ask(sock, tmp_path / "a", members=True) == {"end": True}
         sock.close()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_it_leaves_when_idle_and_after_its_share(tmp_path):
     (tmp_path / "a").write_bytes(b"words")
     with worker(idle=0.05) as (_, process):
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     with worker(jobs=1) as (sock, process):
         messages.receive(sock)
         assert messages.result_of(ask(sock, tmp_path / "a")).media == "other"
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_message_without_a_file_ends_it():
     with worker() as (sock, process):
         messages.receive(sock)
         messages.send(sock, {"options": {}})
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_what_keeps_it_from_starting_is_told():
@@ -108,7 +108,7 @@ def test_half_a_message_ends_it(cut):
         messages.receive(sock)
         sock.sendall(b"\0\0\0\x09{}"[:cut])
         sock.shutdown(socket.SHUT_WR)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def test_each_file_of_an_archive_has_time_of_its_own(monkeypatch):

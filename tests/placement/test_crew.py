@@ -17,7 +17,7 @@ def test_a_thread_that_dies_is_told_and_started_again(until):
     until(lambda: len(runs) == 3)
     assert deaths == [("one", "RuntimeError")] * 2
     assert crew.alive == ["one"]
-    assert crew.stop() == []
+    assert crew.stop(seconds=60) == []
     assert crew.alive == []
 
 

@@ -22,7 +22,7 @@ def road(hub, open_journal, device_key, clock):
     sent = []
     uplink = Uplink(config_of(hub), journal, on_sent=sent.extend, seed=1)
     with wire.connect(config_of(hub)) as client:
-        client.timeout = httpx.Timeout(2.0)
+        client.timeout = httpx.Timeout(60.0)
         yield journal, uplink, client, sent
 
 
@@ -91,6 +91,7 @@ def test_an_answer_that_never_comes_is_tried_again(road, hub, open_journal):
     with hub.lock:
         uplink.step(client)
     assert journal.pending == 1
+    client.timeout = httpx.Timeout(60.0)
     drain(uplink, client)
     assert numbers(hub) == [0]
 
@@ -112,7 +113,7 @@ def test_a_new_entry_is_sent_at_once_and_severity_5_does_not_wait_for_the_back_o
     finally:
         stop.set()
         uplink.wake()
-        thread.join(10)
+        thread.join(60)
     assert not thread.is_alive()
 
 
@@ -213,7 +214,7 @@ def test_the_certificate_is_pinned(tls_files, fake_hub_class, open_journal, devi
             uplink.step(client)
         assert impostor.requests == []
         assert journal.pending == 1
-        assert flush(config_of(hub, pem), journal, seconds=10)
+        assert flush(config_of(hub, pem), journal, seconds=60)
         assert numbers(hub) == [0]
     finally:
         hub.close()

@@ -41,7 +41,7 @@ def test_what_was_running_when_the_gateway_was_killed_goes_on_at_once(
     monkeypatch.setattr(desk.exchanges, "run", lambda *_, **__: read.set())
     schedule.start()
     try:
-        assert read.wait(20)
+        assert read.wait(60)
         assert desk.exchanges.status(exchange)["running_fetch_start_ts"] is None
     finally:
         schedule.close()

@@ -33,7 +33,7 @@ def test_an_alert_reaches_its_units_page_at_once_and_no_other(hub, device, perso
         page, stranger = events.stream(hub, *mine), events.stream(hub, *other)
         assert read(await anext(page))[0] == read(await anext(stranger))[0] == "resync"
         await asyncio.to_thread(device.find, severity=4)
-        kind, data = read(await asyncio.wait_for(anext(page), 5))
+        kind, data = read(await asyncio.wait_for(anext(page), 60))
         waiting = asyncio.ensure_future(anext(stranger))
         await asyncio.sleep(0)
         assert not waiting.done()
