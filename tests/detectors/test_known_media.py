@@ -150,6 +150,15 @@ def test_a_copy_under_another_name_is_told_as_more_of_the_same():
     assert [f.refines for f in findings] == [False, True]
 
 
+def test_what_is_forgotten_is_told_anew_and_as_nothing_more_of_the_same():
+    detector = KnownMedia()
+    (first,) = detector.examine(seen(PDQ))
+    assert not list(detector.examine(seen(PDQ)))
+    detector.forget(seen(PDQ))
+    (again,) = detector.examine(seen(PDQ))
+    assert (first.refines, again.refines) == (False, False)
+
+
 def test_what_is_remembered_is_bounded():
     detector = KnownMedia()
     for number in range(6000):

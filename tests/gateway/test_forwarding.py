@@ -2,11 +2,14 @@ import asyncio
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
-from tocsin.gateway.forwarding import INTERNAL, Core, packed, unpacked
+from tocsin.gateway.forwarding import INTERNAL, Core, packed, router, unpacked
 from tocsin.gateway.observing import Sighting
 from tocsin.gateway.refusals import Refused
+from tocsin.gateway.road import NotRecordedError
 from tocsin.model.media import Fingerprints, Match, Print
 from tocsin.model.rect import Rect
 
@@ -26,6 +29,28 @@ def test_a_sighting_crosses_between_processes_whole():
 
 def test_the_way_between_processes_is_closed_from_outside(api):
     assert api.post(f"{INTERNAL}sighting", content=b"x").status_code == 404
+
+
+def test_what_found_no_room_at_the_core_is_told_to_whoever_showed_it(monkeypatch):
+    async def see(self, sighting):
+        raise NotRecordedError
+
+    monkeypatch.setattr("tocsin.gateway.observing.OnRoad.see", see)
+    one = Sighting(prints=Fingerprints(media="picture"), matches=(), caller="coop")
+
+    async def show():
+        app = FastAPI()
+        app.include_router(router)
+        app.state.gateway = None
+        core = Core("http://core")
+        core._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://core")
+        try:
+            await core.see(one)
+        finally:
+            await core.close()
+
+    with pytest.raises(NotRecordedError):
+        asyncio.run(show())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import pytest
 from tocsin.evidence.sealing import files_of, open_sealed
 from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.observing import Sighting, attachments, facts, observation
-from tocsin.gateway.road import Road
+from tocsin.gateway.road import NotRecordedError, Road
 from tocsin.model.media import Fingerprints, Match, Print
 from tocsin.placement.config import Folders
 from tocsin.placement.enrol import enrol
@@ -98,6 +98,20 @@ def test_a_name_that_the_sender_chose_hides_nothing(enrolled, hub, until):
     gateway.start()
     assert see(gateway, sighting(name="Harker and Co Solicitors.jpg"))
     until(lambda: hub.of("finding"))
+    gateway.close()
+
+
+def test_what_found_no_room_on_the_disk_is_said_and_recorded_at_the_next_look(enrolled, monkeypatch):
+    gateway = enrolled()
+    journal = gateway.road.enrolment.recorder._journal
+    seen = observation(gateway, sighting())
+    with monkeypatch.context() as full:
+        full.setattr(journal, "append", lambda *_: None)
+        with pytest.raises(NotRecordedError):
+            gateway.road.note(seen)
+    (once,) = gateway.road.note(seen)
+    assert [entry.body["id"] for entry in journal.entries() if entry.kind == "finding"] == [once]
+    assert gateway.road.note(seen) == []
     gateway.close()
 
 

@@ -75,15 +75,19 @@ class KnownMedia:
             matches=tuple(ranked[:_MAX_MATCHES]),
         )
 
+    def forget(self, seen: Observation) -> None:
+        """Forget that what an observation shows was told: it could not be recorded, so its next sight tells it anew."""
+        if isinstance(seen.body, MediaSeen):
+            for key in _keys(seen, seen.body, seen.body.matches):
+                self._told.pop(key, None)
+
     def _known(self, seen: Observation, media: MediaSeen, matches: Sequence[Match], how_bad: int) -> bool | None:
         """Note what is told now: None where it was told lately, else whether any of it was told here before.
 
         A copy of the same entry under another name, or of other bytes, is a file of its own: told, as more of the same.
         """
-        where = seen.thread or f"{seen.app}|{seen.title}"
-        place = f"{media.name}\0{media.held}\0{media.prints.sha256}"
-        keys = [(where, match.list, match.entry) for match in matches[:_MAX_MATCHES]]
-        fresh = [(f"{where}\0{place}", match.list, match.entry) for match in matches[:_MAX_MATCHES]]
+        found = _keys(seen, media, matches[:_MAX_MATCHES])
+        keys, fresh = found[::2], found[1::2]
         before = [self._told[key] for key in fresh if key in self._told]
         again = any(key in self._told for key in keys)
         if any(abs(seen.at - at) < AGAIN_AFTER and told >= how_bad for at, told in before):
@@ -109,6 +113,13 @@ class KnownMedia:
             Example("a picture as near to a known-good one", (_shown(listed, good),), False),
             Example("a known-good file", (_shown(listed, replace(good, by="md5", distance=0)),), False),
         )
+
+
+def _keys(seen: Observation, media: MediaSeen, matches: Iterable[Match]) -> list[tuple[str, str, str]]:
+    """Return what stands for each match, twice: at this place in whatever content, and in this very content."""
+    where = seen.thread or f"{seen.app}|{seen.title}"
+    content = f"{where}\0{media.name}\0{media.held}\0{media.prints.sha256}"
+    return [(at, match.list, match.entry) for match in matches for at in (where, content)]
 
 
 def audible(matches: Iterable[Match]) -> list[Match]:

@@ -15,6 +15,10 @@ NOT_COMPARABLE: Final = "X-Tocsin-Not-Comparable"
 FINDINGS: Final = "X-Tocsin-Findings"
 """The header with the ids of the findings that a lookup recorded; a report can be asked for by them."""
 
+NOT_RECORDED: Final = "X-Tocsin-Not-Recorded"
+"""The header that says that what matched found no room on the gateway's disk."""
+NO_ROOM: Final = "disk-full; look it up again"
+
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -65,6 +69,8 @@ def comparing(unexamined: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {NOT_COMPARABLE: ", ".join(told)}
 
 
-def naming(findings: list[str]) -> dict[str, str]:
-    """Return the header that names what was recorded, or none."""
+def naming(findings: list[str] | None) -> dict[str, str]:
+    """Return the header that names what was recorded, or none; or, for None, the one that says that it was not."""
+    if findings is None:
+        return {NOT_RECORDED: NO_ROOM}
     return {FINDINGS: ", ".join(findings)} if findings else {}

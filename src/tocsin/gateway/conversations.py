@@ -29,6 +29,8 @@ MOST_HELD: Final = 120
 MOST_IDS: Final = 2_000
 MOST_TOLD: Final = 20
 MOST_PARTICIPANTS: Final = 200
+_AROUND: Final = 60
+"""Messages that are recorded around a finding."""
 _A_NAME: Final = 100
 """Letters that an id counts for in what is held."""
 
@@ -126,7 +128,8 @@ class Threads:
     ) -> Taken:
         """Take messages of a thread, read what is new, and say what was found and what was not examined.
 
-        ``record`` is called once for each finding, and says whether it was recorded.
+        ``record`` is called for each finding, and says whether it was recorded; where it was not, a repeated message
+        brings it up again: the disk may have had no room.
         """
         while True:
             thread, new = self._thread(name, minutes)
@@ -138,7 +141,7 @@ class Threads:
                         thread.participants[one.id] = one
                 fresh, repeated = _unknown(thread, messages)
                 late = self._hold(thread, fresh)
-                again = [one for one in thread.told if one.said.id in repeated]
+                again = self._again(thread, frozenset(repeated), record)
                 told = [replace(one, recorded=record(one)) for one in self._read(thread, fresh, bool(late))]
                 thread.told.extend(replace(one, context=()) for one in told)
                 unread = [("message", one.id, "too-late") for one in fresh if not _is_held(thread, one)]
@@ -244,11 +247,23 @@ class Threads:
                     found.append(self._told(thread, told))
         return tuple(found)
 
+    def _again(self, thread: _Thread, repeated: frozenset[str], record: Callable[[Told], bool]) -> list[Told]:
+        """Return what repeated messages gave rise to, recorded now where it was not before."""
+        found = []
+        for number, one in enumerate(list(thread.told)):
+            if one.said.id not in repeated:
+                continue
+            around = tuple(said for _, _, said in thread.held[-_AROUND:])
+            if not one.recorded and record(replace(one, context=around)):
+                one = thread.told[number] = replace(one, recorded=True)
+            found.append(one)
+        return found
+
     def _told(self, thread: _Thread, told: Attributed) -> Told:
         held = [said for _, _, said in thread.held]
         finding = with_ages(told, thread.participants)
         to = tuple(one for one in thread.participants if one != told.participant)
-        return Told(finding, told.said, told.participant, to, _places(finding.quotes, held), tuple(held[-60:]))
+        return Told(finding, told.said, told.participant, to, _places(finding.quotes, held), tuple(held[-_AROUND:]))
 
     def _touch(self, thread: _Thread) -> datetime:
         """Begin a thread's minutes anew; return until when it is held."""

@@ -23,6 +23,7 @@ from tocsin.gateway.front import BETWEEN, Receive, Scope, Send
 from tocsin.gateway.gateway import of
 from tocsin.gateway.observing import OnRoad, Sighting
 from tocsin.gateway.refusals import Refused
+from tocsin.gateway.road import NotRecordedError
 from tocsin.media import messages
 from tocsin.model.media import Fingerprints, Match
 from tocsin.model.rect import Rect
@@ -34,6 +35,7 @@ CLUSTER_KEY: Final = b"x-tocsin-cluster"
 """The header by which the nodes of a cluster open the core's door."""
 
 _TEXTS: Final = ("caller", "signal", "name", "media_type", "url", "item", "account", "arrived")
+_NO_ROOM: Final = 507
 _LENGTH = struct.Struct("<I")
 _LONGEST_ADDRESS: Final = 100
 """Bytes that the address of a unix socket has room for: 107 on Linux, 103 elsewhere."""
@@ -111,6 +113,8 @@ class Core:
             answer = await self._client.post(f"{INTERNAL}sighting", content=packed(sighting))
         except httpx.TransportError as error:
             raise Refused(503, "What matched could not be recorded; try again.", {"Retry-After": "2"}) from error
+        if answer.status_code == _NO_ROOM:
+            raise NotRecordedError
         if answer.status_code != 200:
             raise Refused(503, "What matched could not be recorded; try again.", {"Retry-After": "2"})
         return [str(one) for one in answer.json()]
@@ -119,7 +123,10 @@ class Core:
 @router.post(f"{INTERNAL}sighting")
 async def sighting(request: Request) -> Response:
     """Take a sighting from a worker."""
-    recorded = await OnRoad(of(request)).see(unpacked(await request.body()))
+    try:
+        recorded = await OnRoad(of(request)).see(unpacked(await request.body()))
+    except NotRecordedError:
+        return Response(status_code=_NO_ROOM)
     return Response(json.dumps(recorded), media_type="application/json")
 
 

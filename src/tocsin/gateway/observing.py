@@ -39,7 +39,10 @@ class Observer(Protocol):
     """Takes sightings: in the core process the road itself, in the others a way there."""
 
     async def see(self, sighting: Sighting) -> list[str]:
-        """Show a sighting to the road; return the ids of the findings that were recorded of it."""
+        """Show a sighting to the road; return the ids of the findings that were recorded of it.
+
+        Raises NotRecordedError where what it shows found no room on the disk.
+        """
         ...
 
 

@@ -17,12 +17,17 @@ from tocsin.placement.recording import Files, Pictures
 _log = logging.getLogger(__name__)
 
 
+class NotRecordedError(Exception):
+    """What was found could not be put on the disk, and is counted: the disk, or the journal, is full."""
+
+
 class Road:
     """From an observation to the journal. Thread-safe; detectors are asked one observation at a time."""
 
     def __init__(self, clock: Clock, enrolment: Enrolment | None = None) -> None:
         self._clock, self.enrolment = clock, enrolment
-        self._usual: tuple[Detector, ...] = (KnownMedia(),)
+        self._known = KnownMedia()
+        self._usual: tuple[Detector, ...] = (self._known,)
         self._lock = threading.Lock()
 
     @property
@@ -59,12 +64,18 @@ class Road:
     def note(self, seen: Observation, *, attachments: Files = (), facts: Mapping[str, Any] | None = None) -> list[str]:
         """Look for known media in one observation, record what the order calls for; return the recorded findings' ids.
 
-        They are what a report can be asked for by.
+        They are what a report can be asked for by. Raises NotRecordedError where a finding found no room on the disk;
+        the next look at the same then tells it anew.
         """
         begun = self._clock.monotonic_ns()
         with self._lock:
             found = self._examine(self._usual, seen)
-        return self._record(found, seen, (), attachments, (), facts, begun)
+        recorded, refused = self._record(found, seen, (), attachments, (), facts, begun)
+        if refused:
+            with self._lock:
+                self._known.forget(seen)
+            raise NotRecordedError
+        return recorded
 
     def record(
         self,
@@ -77,7 +88,8 @@ class Road:
         facts: Mapping[str, Any] | None = None,
     ) -> int:
         """Record findings that were made already; return how many the order called for."""
-        return len(self._record(findings, seen, context, attachments, pictures, facts, self._clock.monotonic_ns()))
+        begun = self._clock.monotonic_ns()
+        return len(self._record(findings, seen, context, attachments, pictures, facts, begun)[0])
 
     def _examine(self, detectors: Sequence[Detector], seen: Observation) -> list[Finding]:
         found: list[Finding] = []
@@ -102,20 +114,21 @@ class Road:
         pictures: Pictures,
         facts: Mapping[str, Any] | None,
         begun: int,
-    ) -> list[str]:
+    ) -> tuple[list[str], int]:
+        """Record what the order calls for; return the ids of what was, and how many found no room."""
         enrolment = self.enrolment
         if enrolment is None:
-            return []
+            return [], 0
         examined = self._clock.monotonic_ns()
         now = self._clock.now()
         permission = enrolment.standing.permission(now)
         order = enrolment.standing.signed.order
         if not permission.active or enrolment.standing.discharged:
-            return []
+            return [], 0
         if is_privileged(order, seen.app, seen.title, _texts(seen)):
             enrolment.counts.add("privileged")
-            return []
-        recorded = []
+            return [], 0
+        recorded, refused = [], 0
         for finding in findings:
             if finding.detector not in permission.detectors:
                 continue
@@ -135,8 +148,10 @@ class Road:
                 examined=examined,
             ):
                 recorded.append(finding.id)
+            else:
+                refused += 1
         enrolment.counts.add("finding", len(recorded))
-        return recorded
+        return recorded, refused
 
 
 def _texts(seen: Observation) -> list[str]:

@@ -4,6 +4,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tocsin.gateway.access import new_key
+from tocsin.gateway.road import NotRecordedError
 from tocsin.media import pdq
 
 
@@ -215,3 +216,18 @@ def test_what_was_not_asked_for_is_not_recorded_either(known, jpeg, monkeypatch)
     assert seen == []
     known.post("/m/lookup?types=pdq", files={"photo": jpeg()})
     assert len(seen) == 1
+
+
+def test_a_match_that_found_no_room_on_the_disk_is_told_all_the_same_and_so_is_that(known, jpeg, code, monkeypatch):
+    async def see(self, sighting):
+        raise NotRecordedError
+
+    monkeypatch.setattr("tocsin.gateway.observing.OnRoad.see", see)
+    answer = known.post("/m/lookup", files={"photo": jpeg()})
+    assert answer.status_code == 200
+    assert answer.json()["pdq"]["BANK_A"]
+    assert answer.headers["X-Tocsin-Not-Recorded"] == "disk-full; look it up again"
+    queries = [{"signal_type": "pdq", "signal": code(jpeg())}]
+    (one,) = known.post("/m/lookup/batch", json={"queries": queries}).json()["results"]
+    assert one["matches"]["BANK_A"]
+    assert one["not_recorded"] == "disk-full; look it up again"

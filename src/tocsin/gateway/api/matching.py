@@ -3,6 +3,7 @@
 The handlers in :data:`HOT` are called without a route where nothing else is to be done (gateway/front.py).
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -13,13 +14,14 @@ from starlette.responses import Response
 
 from tocsin.gateway import audit
 from tocsin.gateway.access import Caller, allow, reading
-from tocsin.gateway.answering import NOT_COMPARABLE, answered, comparing, flag, names, naming, whole
+from tocsin.gateway.answering import NO_ROOM, NOT_COMPARABLE, answered, comparing, flag, names, naming, whole
 from tocsin.gateway.api.described import MULTIPART, described, query
 from tocsin.gateway.contents import Content, by_upload, by_url, hashed, types_of
 from tocsin.gateway.gateway import Gateway, of
 from tocsin.gateway.lookup import Found, Question, by_type, look_up, shown
 from tocsin.gateway.observing import Sighting
 from tocsin.gateway.refusals import Refused
+from tocsin.gateway.road import NotRecordedError
 from tocsin.gateway.signals import TYPES, SignalError, SignalType, is_of, read_signal
 from tocsin.gateway.turning import turns_of
 from tocsin.matching.lists import ListError
@@ -33,6 +35,7 @@ Handler = Callable[[Gateway, Request], Awaitable[Response]]
 MOST_QUERIES: Final = 1000
 """Signals that one batch may ask for."""
 _RADIUS: Final = 31
+_said = logging.getLogger(__name__)
 
 _HOW = (
     query("banks", "Names joined by commas; all enabled ones without."),
@@ -194,7 +197,10 @@ async def batch(
         each.hits = [hit for hit in each.hits if is_of(hit.match, kind)]
         results[number] = {"matches": shown(each.hits)}
         _log(gateway, caller, audit.LOOKUP, kind.name, each)
-        if seen := await _observe(gateway, request, caller, each, prints, signal=signal):
+        seen = await _observe(gateway, request, caller, each, prints, signal=signal)
+        if seen is None:
+            results[number]["not_recorded"] = NO_ROOM
+        elif seen:
             results[number]["findings"] = seen
     return {"results": results}
 
@@ -248,8 +254,11 @@ async def _observe(
     signal: str = "",
     content: Content | None = None,
     arrived: datetime | None = None,
-) -> list[str]:
-    """Show what matched to the road; return the ids of the findings that were recorded."""
+) -> list[str] | None:
+    """Show what matched to the road; return the ids of the findings that were recorded, None where there was no room.
+
+    Whoever asked gets the match in any case: it may be the only one who learns of it.
+    """
     if not found.hits or not (matches := found.ringing):
         return []
     asked = request.query_params
@@ -266,7 +275,11 @@ async def _observe(
         data=content.data if content else b"",
         arrived=utc_text(arrived) if arrived else "",
     )
-    return await gateway.observer.see(sighting)
+    try:
+        return await gateway.observer.see(sighting)
+    except NotRecordedError:
+        _said.error("What matched could not be recorded: the disk or the journal is full")
+        return None
 
 
 def _ask(gateway: Gateway, batch_: list[Fingerprints], question: Question) -> list[Found]:
