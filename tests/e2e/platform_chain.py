@@ -14,7 +14,7 @@ import officer
 from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
-from streaming import landscape
+from streaming import free_port, landscape, make_stream, pushing
 
 from tocsin.cli import main
 from tocsin.demo.desktop import until
@@ -22,8 +22,9 @@ from tocsin.demo.stage import Stage
 from tocsin.hub.store.schema import Alert, EvidenceRecord, FindingRecord
 
 WAIT_S = 30
+PATIENCE_S = 60
 INCIDENT = "Child Pornography (possession, manufacture, and distribution)"
-SCOPES = "lookup,messages,payments,streams"
+SCOPES = "lookup,messages,payments,streams,webhooks"
 
 
 def tocsin(*arguments: object) -> str:
@@ -133,6 +134,41 @@ class Chain:
         answer = self.api.post("/m/lookup", params=asked, files={"photo": ("holiday.jpg", made.read_bytes())})
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
+
+    def stream(self, folder: str, listed: int, name: str, *, rung: str = "hold") -> str:
+        """Let a stream on which a listed picture is shown be pushed until its seconds are sealed; return its id."""
+        (self.folder / folder).mkdir()
+        video = make_stream(self.folder / folder, self.listed[listed], on=1.0, off=5.0)
+        address = f"rtmp://127.0.0.1:{free_port()}/live/key"
+        begun = self.api.post("/v1/streams", json={"url": f"{address}?listen", "name": name, "after": 0})
+        assert begun.status_code == 201, begun.text
+        stream = str(begun.json()["id"])
+
+        def rose() -> bool:
+            events = self.api.get(f"/v1/streams/{stream}").json()["events"]
+            return any(one["rung"] in (rung, "hold") and one.get("sealed") for one in events)
+
+        for _ in range(20):  # again while nobody listens yet
+            with pushing(video, "-f", "flv", address) as pusher:
+                until(lambda: rose() or pusher.poll() is not None, PATIENCE_S, "a finding on a higher rung")
+            if rose():
+                break
+        else:
+            raise AssertionError("the stream rang nobody")
+        assert self.api.delete(f"/v1/streams/{stream}").status_code == 200
+        return stream
+
+    def close(self, page: Page, alert: str, verdict: str) -> None:
+        """Close an alert in the review queue, by keyboard."""
+        page.goto(f"/review/{alert}")
+        page.wait_for_selector("html.js")
+        page.keyboard.press("v")
+        page.keyboard.press(verdict)
+        expect(page.locator("#v-note")).to_be_focused()
+        page.keyboard.type("Looked at the stream itself.")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile("said="), timeout=PATIENCE_S * 1000)
 
     def unlock(self, page: Page, reason: str) -> None:
         """Say why, and open the item with the key, by keyboard alone."""

@@ -8,7 +8,7 @@ import importlib.util
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import Any
 
 import officer
 import pytest
+from hooks import receiving
 from lxml import etree
-from platform_chain import INCIDENT, WAIT_S, Chain, tocsin
+from platform_chain import INCIDENT, PATIENCE_S, WAIT_S, Chain, tocsin
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
-from streaming import FFMPEG, free_port, landscape, make_stream, pushing
+from streaming import FFMPEG, landscape
 
 from tocsin.demo.desktop import chromium, until
 from tocsin.demo.stage import Stage
@@ -51,7 +52,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     for number in (5, 7, 9, 11):
         listed.append(folder / "pictures" / f"landscape-{number}.png")
         landscape(number).save(listed[-1])
-    tocsin("lists", "build", LIST, "--from", folder / "pictures", "--out", folder / "list")
+    tocsin("lists", "build", LIST, "--from", folder / "pictures", "--severity", 4, "--out", folder / "list")
     with Stage(tls=True) as stage, officer.browser() as opened:
         stage.prepare()
         stage.start_hub()
@@ -127,7 +128,7 @@ def test_an_upload_is_reviewed_by_keyboard_reported_and_filed_once(chain: Chain)
     expect(page).to_have_url(re.compile(alert.id))
     chain.unlock(page, "Triage of a matching upload")
     canvas = page.locator(".pictures canvas")
-    expect(canvas).to_have_count(1, timeout=60_000)
+    expect(canvas).to_have_count(1, timeout=120_000)
     expect(canvas).to_have_css("filter", re.compile(r"blur\(24px\) grayscale\(1\)"))
     expect(page.locator("#evidence table.found", has_text="What the service said")).to_contain_text("user-17")
     page.evaluate("document.activeElement.blur()")
@@ -196,7 +197,7 @@ def _bring_key(chain: Chain, page: Page) -> None:
     page.set_input_files("#key-in", str(chain.stage.cast.key_file))
     page.fill("#old-pass", chain.stage.cast.passphrase)
     page.click("text=Bring it in")
-    expect(page.locator("[data-part=held]")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-part=held]")).to_be_visible(timeout=120_000)
 
 
 def _worker(chain: Chain, address: str) -> None:
@@ -241,7 +242,7 @@ def test_a_conversation_gives_an_alert_whose_words_only_the_key_opens(chain: Cha
     assert "year 9" not in page.content()
     chain.unlock(page, "Triage of a conversation")
     thread = page.locator("#evidence [data-part=thread]")
-    expect(thread.locator(".msg", has_text="just started year 9")).to_have_count(1, timeout=60_000)
+    expect(thread.locator(".msg", has_text="just started year 9")).to_have_count(1, timeout=120_000)
     expect(thread.locator(".msg.hit")).not_to_have_count(0)
     expect(page.locator("#words h2")).to_have_text("What the service saw")
     expect(page.locator("#evidence table.found", has_text="What the service said").first).to_contain_text("u-77")
@@ -279,6 +280,7 @@ def test_payments_go_to_review_and_to_support_apart(chain: Chain) -> None:
     expect(page.locator(f"#queue a[data-alert='{review.id}']")).to_be_visible()
     expect(page.locator(f"#queue a[data-alert='{support.id}']")).to_have_count(0)
     page.click("a.chip >> text=Somebody may need support")
+    expect(page.locator(f"#queue a[data-alert='{review.id}']")).to_have_count(0)
     expect(page.locator("#queue a.row")).to_have_count(1)
     page.locator("#queue a.row").click()
     expect(page.locator("#alert-title")).to_contain_text("Somebody may need support")
@@ -291,27 +293,13 @@ def test_payments_go_to_review_and_to_support_apart(chain: Chain) -> None:
 
 def test_a_live_stream_gives_an_alert_whose_seconds_play_muted_after_a_click(chain: Chain) -> None:
     before = chain.alerts()
-    (chain.folder / "show").mkdir()
-    video = make_stream(chain.folder / "show", chain.listed[2], on=1.0, off=5.0)
-    address = f"rtmp://127.0.0.1:{free_port()}/live/key"
-    begun = chain.api.post("/v1/streams", json={"url": f"{address}?listen", "name": "channel 3", "after": 0})
-    assert begun.status_code == 201, begun.text
-    stream = begun.json()["id"]
-
-    def told() -> dict[str, Any]:
-        return dict(chain.api.get(f"/v1/streams/{stream}").json())
-
-    def rang() -> bool:
-        return any(one["rung"] != "note" and one.get("sealed") for one in told()["events"])
-
-    _push_until(video, address, rang)
-    chain.api.delete(f"/v1/streams/{stream}")
+    chain.stream("show", 2, "channel 3", rung="ring")
     alert = chain.alert(before, "live-stream-concern", "known-media-match")
     page = chain.page("officer")
     page.goto(f"/review/{alert.id}")
     chain.unlock(page, "Triage of a live stream")
     held = page.locator(".pictures figure", has_text=".mp4").first
-    expect(held).to_be_visible(timeout=60_000)
+    expect(held).to_be_visible(timeout=120_000)
     assert page.locator("#evidence video").count() == 0
     held.get_by_role("button", name="open the video").click()
     video_ = held.locator("video")
@@ -321,14 +309,43 @@ def test_a_live_stream_gives_an_alert_whose_seconds_play_muted_after_a_click(cha
     assert video_.evaluate("v => [v.videoWidth, v.videoHeight]") == [320, 240]
 
 
-def _push_until(video: Path, address: str, done: Callable[[], bool]) -> None:
-    """Push the stream, again while nobody listens yet, until something is true."""
-    for _ in range(20):
-        with pushing(video, "-f", "flv", address) as pusher:
-            until(lambda: done() or pusher.poll() is not None, WAIT_S, "a finding that rings")
-        if done():
-            return
-    raise AssertionError("the stream rang nobody")
+def test_what_a_person_decides_on_a_held_stream_reaches_the_platform_and_so_does_what_is_taken_back(
+    chain: Chain,
+) -> None:
+    before, page = chain.alerts(), chain.page("officer")
+    kinds = ("stream.hold", "stream.release", "stream.confirmed")
+    with receiving("a secret of the platform's own") as receiver:
+        hook = {"url": receiver.url, "events": list(kinds), "secret": receiver.secret}
+        added = chain.api.post("/v1/webhooks", json=hook)
+        assert added.status_code == 201, added.text
+        stream = chain.stream("held", 3, "channel 4")
+        alert = chain.alert(before, "live-stream-concern", "known-media-match")
+        by = f"alert A-{alert.number}"
+
+        def told(*wanted: tuple[str, str]) -> None:
+            until(lambda: receiver.events(*kinds)[1:] == list(wanted), PATIENCE_S, f"the platform heard of {wanted}")
+
+        def rung() -> str:
+            return str(chain.api.get(f"/v1/streams/{stream}").json()["rung"])
+
+        until(lambda: receiver.events(*kinds) == [("stream.hold", "")], PATIENCE_S, "the ladder's own request")
+        chain.close(page, alert.id, "4")
+        told(("stream.release", by))
+        until(lambda: rung() == "", PATIENCE_S, "the ground of the ladder")
+
+        page.goto(f"/alerts/{alert.id}")
+        page.wait_for_selector("html.js")
+        page.keyboard.press("u")
+        expect(page.locator(".message.done")).to_contain_text("Open again", timeout=PATIENCE_S * 1000)
+        told(("stream.release", by), ("stream.hold", by))
+        until(lambda: rung() == "hold", PATIENCE_S, "the rung where it stood")
+
+        chain.close(page, alert.id, "1")
+        told(("stream.release", by), ("stream.hold", by), ("stream.confirmed", by))
+        assert {one["data"]["name"] for one in receiver.taken} == {"channel 4"}
+        assert {one["data"]["stream"] for one in receiver.taken} == {stream}
+        assert receiver.refused == 0
+        assert chain.api.delete(f"/v1/webhooks/{added.json()['id']}").status_code == 200
 
 
 def test_the_logs_of_hub_and_gateway_verify_and_hold_no_words(chain: Chain) -> None:

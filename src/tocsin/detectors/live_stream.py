@@ -130,7 +130,7 @@ class LiveStream:
             stream.rung, stream.how_bad, stream.chat, stream.told = 0, 0, None, {}
 
     def recall(self, thread: str, rung: int) -> None:
-        """Take in that what ``calm`` was told no longer holds: the stream stands on ``rung``, and all it shows is news."""
+        """Take back what ``calm`` was told: the stream stands on ``rung``, and all that it shows is news."""
         stream = self._streams.get(thread)
         if stream is not None:
             stream.cleared, stream.told, stream.rung = {}, {}, max(stream.rung, rung)

@@ -145,7 +145,12 @@ def test_a_decision_at_the_hub_is_told_too_once_and_for_streams_that_are_over(tm
         gateway.road.enrolment = enrolment
         await gateway.watches.resume()
         said = {"number": 4, "alert": 7, "verdict": "false", "whole": "false", "streams": [f"opaque {name}", "other"]}
-        for odd in ({}, {"streams": 5, "whole": "false"}, said | {"whole": "cannot-tell"}, said | {"streams": ["other", 5]}):
+        for odd in (
+            {},
+            {"streams": 5, "whole": "false"},
+            said | {"whole": "cannot-tell"},
+            said | {"streams": ["other", 5]},
+        ):
             await asyncio.to_thread(gateway.watches.heard, odd)
         for _ in range(2):
             await asyncio.to_thread(gateway.watches.heard, said)
