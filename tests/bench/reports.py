@@ -11,10 +11,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "reporting"))
 
+from clocks import HandClock
 from sandbox import FAULTS, STEPS, Crash, Sandbox
-from world import Fits, HandClock, World
+from world import Fits, World
 
 from tocsin.exchange.cybertip.schema import Schema
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import uvicorn
 from click.testing import CliRunner
+from clocks import HandClock
 
 from tocsin.cli.report import command, credentials_in
 from tocsin.cli.speaking import Failure
@@ -36,7 +37,7 @@ def load(name: str) -> Any:
 @pytest.fixture
 def world(tmp_path: Path) -> Any:
     sandbox, worlds = load("sandbox"), load("world")
-    clock = worlds.HandClock()
+    clock = HandClock()
     made = worlds.World(tmp_path / "w", sandbox.Sandbox(clock.now), clock)
     made.report = made.approved(pictures=2)
     made.hub.log.checkpoint(made.hub.store, clock.now())
@@ -55,7 +56,7 @@ def test_the_worker_files_what_was_approved(tmp_path: Path, serving) -> None:
     if not xsd.is_file():
         pytest.skip("NCMEC's schema is not beside the repository (shared/reference)")
     sandbox, worlds = load("sandbox"), load("world")
-    clock = worlds.HandClock()
+    clock = HandClock()
     clock.at = datetime.now(UTC)
     service = sandbox.Sandbox(clock.now, xsd=xsd.read_bytes())
     made = worlds.World(tmp_path / "w", service, clock)

@@ -7,13 +7,13 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
+from clocks import START, HandClock
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -22,25 +22,7 @@ from tocsin.hub.app import create_app
 from tocsin.hub.hub import Hub
 from tocsin.hub.settings import HubSettings
 
-START = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
 BASE = "http://127.0.0.1:8420"
-
-
-class HandClock:
-    """A clock that moves when a test says so."""
-
-    def __init__(self) -> None:
-        self.at = START
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_ns(self) -> int:
-        return int((self.at - START + timedelta(hours=9)).total_seconds() * 1e9)
-
-    def forward(self, seconds: float) -> datetime:
-        self.at += timedelta(seconds=seconds)
-        return self.at
 
 
 def load_seed() -> ModuleType:

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 import pytest
 from argon2 import PasswordHasher
+from clocks import HandClock
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import select
@@ -40,27 +41,9 @@ from tocsin.matching.answers import Missed
 from tocsin.model import Entry, utc_text
 from tocsin.model.media import Fingerprints, Match
 
-START = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
 _COUNT = itertools.count()
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _NOBODY = _CHEAP.hash("nobody has this password")
-
-
-class HandClock:
-    """A clock that moves when a test says so."""
-
-    def __init__(self) -> None:
-        self.at = START
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_ns(self) -> int:
-        return int((self.at - START + timedelta(hours=1)).total_seconds() * 1e9)
-
-    def forward(self, seconds: float) -> datetime:
-        self.at += timedelta(seconds=seconds)
-        return self.at
 
 
 class PostgresServer:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import drawings
 import numpy as np
 import pytest
 
@@ -110,13 +111,13 @@ def odd() -> ModuleType:
 @pytest.fixture(scope="session")
 def draw() -> Callable[..., np.ndarray]:
     """Draw (x, y, words, ink[, size]) on a ground, as a display gives pixels (BGRX)."""
-    return _loaded("drawings", Path(__file__).parents[1] / "drawings.py").draw
+    return drawings.draw
 
 
 @pytest.fixture(scope="session")
 def photo() -> Callable[..., np.ndarray]:
     """Make something with a photograph's grain (BGR)."""
-    return _loaded("drawings", Path(__file__).parents[1] / "drawings.py").photo
+    return drawings.photo
 
 
 @cache

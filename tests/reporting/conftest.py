@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import HandClock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -20,7 +21,7 @@ XSD = Path(__file__).resolve().parents[3] / "shared" / "reference" / "cybertipli
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[Any]:
     """A unit with its hub, its worker and the made service; validated by NCMEC's schema where that is at hand."""
-    clock = worlds.HandClock()
+    clock = HandClock()
     schema = Schema(XSD.read_bytes()) if XSD.is_file() else worlds.Fits()
     service = sandboxes.Sandbox(clock.now, check=schema.check)
     made = worlds.World(tmp_path, service, clock, schema)

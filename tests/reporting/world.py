@@ -2,13 +2,15 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from clocks import HandClock
+
 from tocsin.evidence import sealing
 from tocsin.exchange.cybertip.client import Credentials, CyberTip
-from tocsin.hub import configuration, views
+from tocsin.hub import configuration
 from tocsin.hub.blobs import BlobError
 from tocsin.hub.hub import Hub
 from tocsin.hub.refusals import Refused
@@ -32,24 +34,7 @@ from tocsin.reporting.filing import Filing
 from tocsin.reporting.journal import Journal
 from tocsin.reporting.worker import Worker
 
-START = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-class HandClock:
-    """A clock that moves when told."""
-
-    def __init__(self) -> None:
-        self.at = START
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_ns(self) -> int:
-        return int((self.at - START).total_seconds() * 1e9)
-
-    def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
 
 
 class Fits:
@@ -208,6 +193,12 @@ class World:
             deciding.decide(session, self.who, row, decision, "Looked at it and decided", self.clock.now(), remote_id)
         self.sandbox.decided(self.users[report_id])
 
+    def stop(self, report_id: str) -> None:
+        """Let the officer say that a report is not to be sent, whoever has it."""
+        with self.hub.store.session() as session:
+            row = session.get_one(Report, report_id)
+            drafting.discard(session, self.who, row, "It was the wrong account", self.clock.now())
+
     def read(self, report_id: str) -> Report:
         with self.hub.store.reading() as session:
             return session.get_one(Report, report_id)
@@ -252,6 +243,3 @@ class World:
             configuration.write(session, by, "reporting", {"email": "reports@p.example", "platform": "Example"}, now)
             worker, self.token = workers.add(session, by, self.unit_id, "worker", now)
             self.worker_id = worker.id
-
-
-__all__ = ["START", "HandClock", "World", "views"]

@@ -1,7 +1,6 @@
 """A reader, drawn pictures of text, and a bare X server."""
 
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -10,10 +9,10 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+import drawings
 import httpx
 import numpy as np
 import numpy.typing as npt
@@ -58,24 +57,13 @@ def fake_reader() -> FakeReader:
 @pytest.fixture(scope="session")
 def draw() -> Callable[..., Pixels]:
     """Return a function that draws (x, y, words, ink[, size]) on a ground, as a display gives pixels (BGRX)."""
-    return _drawings().draw
+    return drawings.draw
 
 
 @pytest.fixture(scope="session")
 def photo() -> Callable[..., Pixels]:
     """Return a function that makes something with a photograph's grain: blobs of all sizes and a little noise (BGR)."""
-    return _drawings().photo
-
-
-@cache
-def _drawings() -> Any:
-    """The makers of screens and photographs in ``tests/drawings.py``."""
-    spec = importlib.util.spec_from_file_location("drawings", Path(__file__).parents[2] / "drawings.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return drawings.photo
 
 
 def _serve(*more_options: str) -> tuple[str, "subprocess.Popen[bytes]"]:
