@@ -176,6 +176,28 @@ def test_what_a_crash_cut_short_is_finished_at_the_next_start(serving, code, jpe
     assert bool(found(api, code(jpeg()))) is (state == "adding")
 
 
+def test_a_bank_does_not_grow_by_what_was_taken_out_of_it(serving, monkeypatch):
+    api = serving()
+    api.post("/c/banks", json={"name": "BANK_A"})
+    banks = api.gateway.banks
+    elsewhere = [Entry(1, [("pdq", bytes([9] * 32))], id="x-9", status=status, updated=5) for status in (0, 1)]
+    for row in elsewhere:
+        banks.take_in("BANK_A", [("feed", [row])])
+    monkeypatch.setattr(banks_module, "FORGET_S", -10)  # what was taken out is as if long ago
+    stays = banks.add("BANK_A", NewContent(signals={"pdq": "0f" * 32})).result(10)
+    for n in range(40):
+        number = banks.add("BANK_A", NewContent(signals={"pdq": f"{n:02x}" * 32})).result(10)
+        assert banks.take_out("BANK_A", number).result(10) == 1
+    view = api.gateway.catalogue.bank("BANK_A").list.view
+    assert view.entries == 1
+    assert sum(part.record.rows for part in view.parts) < 20  # of 82 changes
+    assert banks.take_in("BANK_A", [("feed", elsewhere[:1])]).held_back == 1
+    serving.stop(api)
+    api = serving()
+    assert [one["bank_content_id"] for one in found(api, "0f" * 32)["BANK_A"]] == [stays]
+    assert found(api, "07" * 32) == {}
+
+
 def test_a_bank_that_is_made_again_under_its_old_name_is_empty(api, code, jpeg):
     for _ in range(2):
         api.post("/c/banks", json={"name": "BANK_A"})
@@ -202,7 +224,8 @@ def test_rows_from_elsewhere_are_taken_in_and_keep_what_their_source_says(api, j
 
 def test_what_cannot_be_read_is_refused_before_anything_is_written(api):
     api.post("/c/banks", json={"name": "BANK_A"})
-    for signals in ({}, {"pdq": "x"}, {"nonsense": "0"}):
+    nothing = {"md5": "d41d8cd98f00b204e9800998ecf8427e"}  # of an empty file
+    for signals in ({}, {"pdq": "x"}, {"nonsense": "0"}, nothing, nothing | {"pdq": "0f" * 32}):
         with pytest.raises(Refused):
             api.gateway.banks.add("BANK_A", NewContent(signals=signals))
     with api.gateway.store.reading() as session:

@@ -33,11 +33,18 @@ from tocsin.gateway.store import Store
 from tocsin.matching.lists import Entry, ListError, Report, Status, Terms, add, build
 from tocsin.matching.lists import folder as folders
 from tocsin.matching.lists.changing import Rows
+from tocsin.matching.lists.collecting import OF_NOTHING
 from tocsin.matching.lists.entry import FrameHash
 
 NAME: Final = re.compile(r"[A-Z_][A-Z0-9_]{0,199}")
 SETTLE_S: Final = 0.5
 """Seconds after the last change until the store says that the list holds it; before, the next change says so."""
+
+FORGET_S: Final = 30 * 86_400
+"""Seconds for which a bank's list remembers what was taken out by hand. Its number is never given again, so nothing can
+bring it back: that is only for those who follow the list from afar and have not looked for a while."""
+
+_BY_HAND: Final = "taken out by hand"
 
 _AS_IS: Final = {"synchronize_session": False}
 
@@ -119,9 +126,15 @@ class Banks:
     # What is in them
 
     def add(self, name: str, content: NewContent) -> "Future[int]":
-        """Put something into a bank; the future has its number once it is matched. Raises Refused."""
+        """Put something into a bank; the future has its number once it is matched.
+
+        Raises Refused, as well for what its list would leave out: nothing is answered that is not matched.
+        """
         bank = self.own(name)
         entry = _entry(0, content.signals, Status.ACTIVE)
+        for kind, digest in entry.hashes:
+            if digest in OF_NOTHING:
+                raise Refused(400, f"The {kind} is the digest of an empty file, which every empty file would match.")
         return self._jobs.put(Job(bank.id, Future(), content=content, entry=entry))
 
     def take_out(self, name: str, number: int) -> "Future[int]":
@@ -244,7 +257,7 @@ class Banks:
     def _listed(self, bank: Bank, sources: Sequence[tuple[str, Rows]]) -> Report:
         path = self._settings.banks / bank.folder
         if (path / folders.MANIFEST).is_file():
-            return add(path, sources, opened=self._catalogue.list_in(path))
+            return add(path, sources, opened=self._catalogue.list_in(path), forgets=_forgets(time.time() - FORGET_S))
         return build(path, _terms(bank), sources)
 
     def _change(self, bank_id: int, values: Mapping[str, Any]) -> Bank:
@@ -317,6 +330,11 @@ def _checked(name: str) -> None:
         raise Refused(400, "A bank's name has capital letters, digits and underscores, and no digit first.")
 
 
+def _forgets(before: float) -> Callable[[Entry], bool]:
+    """Return what tells the tombstones of contents that were taken out by hand before a moment (Unix time)."""
+    return lambda entry: 0 < entry.updated < before and entry.source == _BY_HAND
+
+
 def _terms(bank: Bank) -> Terms:
     return Terms(
         name=bank.name,
@@ -346,8 +364,9 @@ def _row(bank: int, content: NewContent, now: Any) -> Content:
 
 def _entry(number: int, signals: Mapping[str, str], status: Status) -> Entry:
     """Return a content as its list has it. Raises Refused (400) for a signal that cannot be read, or for none."""
-    updated = int(time.time()) + (status != Status.ACTIVE)
-    entry = Entry(number, id=entry_name(number), status=status, updated=updated)
+    gone = status != Status.ACTIVE
+    entry = Entry(number, id=entry_name(number), status=status, updated=int(time.time()) + gone)
+    entry.source = _BY_HAND if gone else ""
     for name, text in signals.items():
         kind = TYPES.get(name)
         if kind is None:

@@ -1,5 +1,6 @@
 import json
 import os
+import random
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tocsin.evidence.sealing import new_identity
 from tocsin.matching.lists import HashList, Key, ListError, Terms, add, build, changing, collecting, remove
 from tocsin.matching.lists import folder as folders
-from tocsin.matching.lists.entry import Entry, Rejected
+from tocsin.matching.lists.entry import Entry, Rejected, Status
 from tocsin.matching.lists.folder import read_state
 from tocsin.matching.lists.resolving import prevails
 
@@ -186,6 +187,53 @@ def test_any_history_ends_as_if_rows_came_one_by_one(tmp_path_factory, kept, his
             if key not in stands or prevails(*one, *stands[key]):
                 stands[key] = one
     assert held(folder) == {str(key) for key, (status, _) in stands.items() if not status}
+
+
+def test_of_many_imports_with_bad_rows_the_latest_are_kept(made, more, md5_of):
+    folder, _ = made(f"{md5_of('a')}\nbad\n")
+    for n in range(changing.MOST_REJECTED_FILES + 5):
+        add(folder, more(f"{md5_of(str(n))}\nbad-{n}\n"))
+    kept = sorted(folder.glob("rejected-*.jsonl"))
+    assert len(kept) == changing.MOST_REJECTED_FILES
+    assert f"bad-{n}" in kept[-1].read_text()
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["opened anew", "kept open"])
+def test_a_list_that_changes_all_the_time_stays_as_long_as_what_is_on_it(tmp_path, kept):
+    folder, chance = tmp_path / "list", random.Random(5)
+    stands, number = [], 0
+
+    def new():
+        nonlocal number
+        number += 1
+        stands.append(number)
+        return Entry(number, [("md5", number.to_bytes(16, "big"))], id=str(number), updated=day)
+
+    day = 1
+    build(folder, Terms(name="x"), [("first", [new() for _ in range(100)])])
+    opened = HashList.open(folder) if kept else None
+    for day in range(1, 200):
+        gone = [stands.pop(chance.randrange(len(stands))) for _ in range(5)]
+        rows = [Entry(1, id=str(one), status=Status.WITHDRAWN, updated=day) for one in gone]
+        add(
+            folder,
+            [("x", [new() for _ in gone] + rows)],
+            opened=opened,
+            forgets=lambda row, day=day: row.updated < day - 3,
+        )
+    view = HashList.open(folder).view
+    assert held(folder) == set(map(str, stands))
+    assert sum(part.record.rows for part in view.parts) < 3 * len(stands)
+    assert sum(part.record.tombstones for part in view.parts) < len(stands)
+    assert not view.find("md5", [gone[-1].to_bytes(16, "big")])
+
+
+def test_a_tombstone_that_is_still_needed_outlives_every_merge(made, more, md5_of):
+    folder, _ = made("\n".join(f"{md5_of(str(n))}" for n in range(40)))
+    remove(folder, [md5_of("0")])
+    for n in range(30):
+        add(folder, more(md5_of(f"more{n}")), forgets=lambda row: bool(row.id))
+    assert add(folder, more(md5_of("0"))).held_back == 1
 
 
 def test_nothing_is_written_when_nothing_is_new(made, more, md5_of):

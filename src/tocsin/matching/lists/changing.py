@@ -26,15 +26,19 @@ from tocsin.matching.lists.view import View
 MOST_KEPT_REJECTED = 100_000
 """Rows left out that are kept in ``rejected.jsonl``; further ones are only counted."""
 
+MOST_REJECTED_FILES = 20
+"""Imports whose left-out rows are kept: a feed that is read each hour and has a bad row each time leaves no more."""
+
 _GROWTH = 4
 """A part is merged into the one before it when that one is less than this many times as long."""
 
 Rows = Iterable[Entry | Rejected]
+Forgets = Callable[[Entry], bool]
 
 
 @dataclass(slots=True)
 class Report:
-    """What an import did. ``rejected`` rows were left out; ``partly`` lost a hash that could not be read.
+    """What an import did. ``rejected`` rows were left out; ``partly`` lost something that could not be read.
 
     ``merged`` joined another row of the import; ``held_back`` are older than what the list says already (a withdrawn
     entry stays withdrawn). ``broken`` says which sources could not be read to their end: the list is incomplete.
@@ -108,17 +112,19 @@ def add(
     stage: Stage = lambda _: None,
     ordered: bool = False,
     opened: HashList | None = None,
+    forgets: Forgets = lambda _: False,
 ) -> Report:
     """Add sources to a list: durable on return, and seen by whoever has it open within a second. Raises ListError.
 
     ``ordered``: the rows come from the list's one source in the order they happened (see :func:`resolving.prevails`).
     ``opened`` is the list where the caller has it open already, which spares opening it: to be taken for a list that is
-    changed often.
+    changed often. ``forgets`` tells which tombstones are no longer needed, since nothing can bring their entries back:
+    they go when their part is merged.
     """
     began = time.monotonic()
     with folders.changing(folder):
         opened = _opened(folder, key, opened)
-        state, report = _imported(folder, opened.view.state, sources, opened, progress, stage, ordered)
+        state, report = _imported(folder, opened.view.state, sources, opened, progress, stage, ordered, forgets)
         if report.active or report.tombstones:
             _settle(folder, state)
         elif report.rejected or report.broken:
@@ -171,6 +177,7 @@ def _imported(
     progress: Progress = lambda _: None,
     stage: Stage = lambda _: None,
     ordered: bool = False,
+    forgets: Forgets = lambda _: False,
 ) -> tuple[State, Report]:
     """Write what the sources hold as one more part, which takes in the small ones before it; return the state with it
     and what was done.
@@ -204,7 +211,7 @@ def _imported(
         joined = _joined(opened.view, collected) if opened else 0
         if opened and joined:
             stage("merging parts")
-            resolved, hides = _merged(opened.view, joined, collected, resolved, hides)
+            resolved, hides = _merged(opened.view, joined, collected, resolved, hides, forgets)
         record = write_part(folder, name, collected, resolved, hides, state.recipients, stage)
     finally:
         collected.close()
@@ -221,9 +228,10 @@ def _take(collected: Collector, row: Entry, source: str, report: Report, left_ou
         return
     if row.problem:
         report.partly += 1
-        _note(Rejected(row.number, f"{row.problem}; its other hashes were taken", row.id), source, None, left_out)
+        partly = Rejected(row.number, f"{row.problem}; the rest of the row was taken", row.id)
+        _note(partly, source, None, left_out)
         if len(report.first) < 20:
-            report.first.append(Rejected(row.number, f"{row.problem}; its other hashes were taken", row.id))
+            report.first.append(partly)
 
 
 def _note(row: Rejected, source: str, report: Report | None, left_out: list[str]) -> None:
@@ -244,6 +252,8 @@ def _keep_rejected(folder: Path, name: str, left_out: list[str], recipients: tup
         path = folder / f"rejected-{name[5:]}.jsonl{ENDING if recipients else ''}"
         path.unlink(missing_ok=True)
         write_file(path, ((line + "\n").encode("utf-8", "replace") for line in left_out), recipients)
+        for older in sorted(folder.glob("rejected-*.jsonl*"))[:-MOST_REJECTED_FILES]:
+            older.unlink(missing_ok=True)
 
 
 def _followed(rows: Rows, opened: HashList) -> Iterator[Entry | Rejected]:
@@ -306,7 +316,12 @@ def _joined(view: View, collected: Collector) -> int:
 
 
 def _merged(
-    view: View, joined: int, collected: Collector, resolved: Resolved, hides: Mapping[str, npt.NDArray[np.uint32]]
+    view: View,
+    joined: int,
+    collected: Collector,
+    resolved: Resolved,
+    hides: Mapping[str, npt.NDArray[np.uint32]],
+    forgets: Forgets,
 ) -> tuple[Resolved, Mapping[str, npt.NDArray[np.uint32]]]:
     """Gather what stands in the newest parts behind the new rows, which none of it shares a key with: the new rows
     that lost to it are dropped already, and what lost to them is left out here."""
@@ -321,6 +336,8 @@ def _merged(
         if part.name in hides:
             stands[hides[part.name]] = False
         for entry in part.entries(stands):
+            if entry.status != Status.ACTIVE and forgets(entry):
+                continue
             collected.add(entry)
             status.append(entry.status)
         for column, rows in part.columns.items():
