@@ -120,6 +120,20 @@ def test_a_list_is_made_of_pictures(run, tmp_path):
     )
 
 
+def test_lists_in_a_folder_are_read_as_lists(run, tmp_path):
+    folder = tmp_path / "from-agency" / "videos"
+    folder.mkdir(parents=True)
+    for n in range(3):
+        frames = "".join(f"{at},100,{pdq(n * 10 + at)},{at}.000\n" for at in range(4))
+        (folder / f"clip-{n}.txt").write_text(frames)
+    (folder.parent / "hashes.csv").write_text("md5,note\n" + "".join(f"{m},x\n" for m in M[:3]))
+    (folder.parent / "note.txt").write_text("hello")
+    run("build", "x", "--from", "from-agency", "--out", "l")
+    facts = json.loads(run("info", "l", "--json").stdout)
+    assert (facts["entries"], facts["kinds"]["frames"], facts["kinds"]["sha256"]) == (7, 12, 1)
+    run("remove", "l", "clip-0", M[0])
+
+
 def test_known_schemes_bring_their_severity(run, tmp_path):
     (tmp_path / "a.txt").write_text(M[0])
     run("build", "nsrl", "--from", "a.txt", "--scheme", "nsrl", "--out", "good")

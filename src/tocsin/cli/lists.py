@@ -13,6 +13,7 @@ from tocsin.cli.lists_store import pull, push
 from tocsin.cli.speaking import Failure, line, must_be_new
 
 if TYPE_CHECKING:
+    from tocsin.cli.walking import Unreadable
     from tocsin.matching.lists import Entry, Reading, Rejected, Report
 
 PATH = click.Path(path_type=Path)
@@ -39,7 +40,7 @@ def command() -> None:
 
 @command.command(epilog="Example:  tocsin lists build agency --from hashes.csv --column pdq=Hash --out lists/agency")
 @click.argument("name")
-@click.option("--from", "sources", type=PATH, multiple=True, help="A file, or a folder of pictures and videos.")
+@click.option("--from", "sources", type=PATH, multiple=True, help="A file, or a folder of pictures, videos and lists.")
 @click.argument("more", type=PATH, nargs=-1, metavar="[MORE FILES]...")
 @click.option("--out", type=FOLDER, required=True, help="The new folder of the list.")
 @click.option("--source", default="", help="Who made the list.")
@@ -84,7 +85,7 @@ def build(
 
 @command.command(epilog="Example:  tocsin lists add lists/agency --from new.csv")
 @click.argument("folder", type=FOLDER)
-@click.option("--from", "sources", type=PATH, multiple=True, help="A file, or a folder of pictures and videos.")
+@click.option("--from", "sources", type=PATH, multiple=True, help="A file, or a folder of pictures, videos and lists.")
 @click.argument("more", type=PATH, nargs=-1, metavar="[MORE FILES]...")
 @_reading
 @_KEY
@@ -221,11 +222,15 @@ command.add_command(pull)
 
 def _how(columns: Sequence[str], sixty_four: str | None) -> "Reading":
     from tocsin.matching.lists import Reading
+    from tocsin.matching.lists.read_csv import JOINED
 
     pairs = [one.partition("=") for one in columns]
     if bad := [one for one, (_, mark, name) in zip(columns, pairs, strict=True) if not mark or not name]:
         raise click.UsageError(f"--column {bad[0]} has not the form FIELD=NAME, such as pdq=Hash.")
-    return Reading({what.strip().lower(): name for what, _, name in pairs}, sixty_four or "")
+    named: dict[str, list[str]] = {}
+    for what, _, name in pairs:
+        named.setdefault(what.strip().lower(), []).append(name)
+    return Reading({what: JOINED.join(names) for what, names in named.items()}, sixty_four or "")
 
 
 def _terms(name: str, *, windows: bool, **given: Any) -> Any:
@@ -254,16 +259,27 @@ def _terms(name: str, *, windows: bool, **given: Any) -> Any:
 def _sources(
     paths: Sequence[Path], how: "Reading", windows: bool, stack: ExitStack, at: Callable[[Path, int], None]
 ) -> "list[tuple[str, Iterator[Entry | Rejected]]]":
-    """Return (name, rows) of each source. Pictures, videos and folders become entries of their own."""
-    from tocsin.matching.lists import format_of, read
+    """Return (name, rows) of each source. Pictures, videos and what else a folder holds become entries of their own;
+    a list that lies in a folder is read as a list.
+    """
+    from tocsin.cli.walking import Unreadable, files_of
+    from tocsin.matching.lists import format_of, holds_hashes, read
     from tocsin.matching.lists.reading import HEAD
     from tocsin.media import formats
 
     listed: list[tuple[str, Iterator[Entry | Rejected]]] = []
-    media: list[Path] = []
+    media: list[Path | Unreadable] = []
+
+    def listing(path: Path) -> None:
+        listed.append((path.name, read(path, how, lambda done: at(path, done))))
+
     for path in paths:
         if path.is_dir():
-            media.append(path)
+            for found in files_of((path,)):
+                if isinstance(found, Path) and found.is_file() and holds_hashes(found):
+                    listing(found)
+                else:
+                    media.append(found)
             continue
         try:
             with path.open("rb") as file:
@@ -273,22 +289,21 @@ def _sources(
         if formats.media_of(formats.kind_of(head)) != "other" and not format_of(head):
             media.append(path)
         else:
-            listed.append((path.name, read(path, how, lambda done, path=path: at(path, done))))  # type: ignore[misc]
+            listing(path)
     if media:
         listed.append(("media", _from_media(media, windows, stack)))
     return listed
 
 
-def _from_media(paths: Sequence[Path], windows: bool, stack: ExitStack) -> "Iterator[Entry | Rejected]":
+def _from_media(found: "Sequence[Path | Unreadable]", windows: bool, stack: ExitStack) -> "Iterator[Entry | Rejected]":
     import os
 
-    from tocsin.cli.walking import Unreadable, files_of
+    from tocsin.cli.walking import Unreadable
     from tocsin.matching.lists.entry import Rejected
     from tocsin.matching.lists.read_media import read_media
     from tocsin.media.limited import Limited
 
     pool = stack.enter_context(Limited(os.cpu_count() or 1, frames=True, windows=windows))
-    found = list(files_of(paths))
     for one in found:
         if isinstance(one, Unreadable):
             yield Rejected(0, one.detail, str(one.path))
@@ -307,7 +322,7 @@ def _report(report: "Report", folder: Path, as_json: bool) -> None:
         said = {
             "withdrawn or deleted, never matched": report.tombstones, "joined another row": report.merged,
             "took the place of older ones": report.replaced, "older than what the list says": report.held_back,
-            "left out: cannot be used": report.rejected, "kept without one of its hashes": report.partly,
+            "left out: cannot be used": report.rejected, "kept without what could not be read of it": report.partly,
         }  # fmt: skip
         for what, number in said.items():
             if number:

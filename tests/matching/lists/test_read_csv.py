@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.matching.lists.entry import Entry, ListError, Rejected, Status
-from tocsin.matching.lists.read_csv import kind_of_word, read_csv
+from tocsin.matching.lists.read_csv import JOINED, kind_of_word, read_csv
 
 M = [hashlib.md5(bytes([n])).hexdigest() for n in range(9)]
 S = hashlib.sha1(b"a").hexdigest()
@@ -58,7 +58,7 @@ def test_the_long_form_with_a_column_of_kinds(pdq_of):
     rows = read(f"id,type,hash\n1,HASH_MD5,{M[0]}\n1,ImagePDQ,{pdq_of('a')}\n2,wavelet,{M[1]}\n")
     assert [one.hashes[0][0] for one in rows[:2]] == ["md5", "pdq"]
     assert "unknown kind of hash 'wavelet'" in rows[2].reason
-    assert kind_of_word("StopNCIISignalType.ImagePDQ") == "pdq"
+    assert kind_of_word("StopNCIISignalType.ImagePDQ") == kind_of_word("PDQ hash") == "pdq"
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
@@ -99,9 +99,54 @@ def test_bad_rows_are_left_out_with_line_and_reason():
         4: "md5: a letter that is not a hex digit",
         5: "unknown status 'perhaps'",
         6: "no hash in this row",
-        8: "the date 'soon' cannot be read",
     }
-    assert [one.status for one in rows if isinstance(one, Entry)] == [Status.ACTIVE, Status.WITHDRAWN]
+    taken = [one for one in rows if isinstance(one, Entry)]
+    assert [one.status for one in taken] == [Status.ACTIVE, Status.WITHDRAWN, Status.ACTIVE]
+    assert [one.problem for one in taken] == ["", "", "the date 'soon' cannot be read"]
+
+
+def test_a_date_or_a_quality_that_cannot_be_read_costs_no_hash(pdq_of):
+    rows = read(f"md5,pdq,quality,updated\n{M[0]},{pdq_of('a')},98.0,24.10.2017 15:00\n{M[1]},{pdq_of('b')},N/A,\n")
+    assert [[kind for kind, _ in one.hashes] for one in rows] == [["md5", "pdq"]] * 2
+    assert [(one.quality, one.updated) for one in rows] == [(-1, 0)] * 2
+    assert rows[0].problem == "the date '24.10.2017 15:00' cannot be read"
+    assert rows[1].problem == "quality 'N/A' is not a number from 0 to 100"
+
+
+@pytest.mark.parametrize(
+    "above", ["# my list\n", "Export of 2024-01-01, by an agency\n\n", "sep=;\n", '"sep=;"\n', "a;b;c\n1;2;3\n"]
+)
+def test_lines_above_the_titles_hide_no_column(above, pdq_of):
+    rows = "".join(f"{M[n]};{pdq_of(str(n))};A1;{'withdrawn' if n == 3 else ''}\n" for n in range(5))
+    found = read(f"{above}md5;pdq;category;status\n{rows}")
+    assert [[kind for kind, _ in one.hashes] for one in found] == [["md5", "pdq"]] * 5
+    assert {one.category for one in found} == {"A1"}
+    assert [one.status for one in found] == [0, 0, 0, Status.WITHDRAWN, 0]
+
+
+def test_a_column_without_a_title_is_told_by_what_it_holds(pdq_of):
+    [told, *found] = read("md5\n" + "".join(f"{M[n]},{pdq_of(str(n))}\n" for n in range(5)))
+    assert told.reason.startswith("the column '2' seems to hold pdq and is not compared")
+    assert len(found) == 5
+
+
+def test_a_column_of_hashes_that_is_not_taken_is_told(pdq_of):
+    text = "md5,Hash (PDQ v1)\n" + "".join(f"{M[n]},{pdq_of(str(n))}\n" for n in range(5))
+    [told, *found] = read(text)
+    assert told.reason == (
+        "the column 'Hash (PDQ v1)' seems to hold pdq and is not compared; "
+        "take it with --column pdq=NAME, or say --column extra=NAME"
+    )
+    assert [kind for kind, _ in found[0].hashes] == ["md5"]
+    assert [kind for kind, _ in entries(text, mapping={"pdq": "Hash (PDQ v1)"})[0].hashes] == ["md5", "pdq"]
+    assert all(isinstance(one, Entry) for one in read(text, mapping={"extra": "Hash (PDQ v1)"}))
+
+
+def test_columns_may_be_given_no_meaning():
+    text = f"id,status,md5\n1,Confirmed,{M[0]}\n"
+    assert read(text)[0].reason == "unknown status 'Confirmed'"
+    [one] = read(text, mapping={"extra": JOINED.join(("ID", "Status"))})
+    assert (one.id, one.status, one.extra) == ("", Status.ACTIVE, {"id": "1", "status": "Confirmed"})
 
 
 def test_deleted_flags_count_as_status():

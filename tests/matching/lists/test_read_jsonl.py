@@ -35,6 +35,11 @@ def test_bad_lines_say_why():
     assert "unknown status" in reasons[4]
 
 
+def test_a_date_that_cannot_be_read_costs_no_hash():
+    [one] = read({"md5": M, "updated": "soon"})
+    assert (one.updated, one.problem) == (0, "the date 'soon' cannot be read")
+
+
 def test_the_json_form_of_vpdq(pdq_of):
     data = json.dumps([f"{pdq_of('a')},90,0.0", "nonsense"]).encode()
     bad, video = read_vpdq_json(io.BytesIO(data), "clip.json")

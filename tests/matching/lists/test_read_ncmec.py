@@ -63,6 +63,13 @@ def test_a_page_that_is_cut_gives_what_came_before_and_says_so():
     assert rows[-1].fatal
 
 
+def test_a_date_that_cannot_be_read_costs_neither_hash_nor_deletion():
+    data = page().replace(b"2017-10-24T15:00:00Z", b"Oct 24 2017").replace(b"2017-10-25T00:00:00Z", b"?")
+    image, deleted, _, _ = read_ncmec(io.BytesIO(data))
+    assert (len(image.hashes), image.updated, image.problem) == (2, 0, "the date 'Oct 24 2017' cannot be read")
+    assert (deleted.status, deleted.updated) == (Status.DELETED, 0)
+
+
 def test_memory_stays_flat():
     one = f'<image><member id="1">N</member><id>i</id><fingerprints><md5>{M}</md5></fingerprints></image>\n'
     data = io.BytesIO(b"<queryResult><images>" + one.encode() * 4_000 + b"</images></queryResult>")

@@ -24,6 +24,15 @@ def test_sixty_four_digits_are_what_one_says():
     assert [next(read_text(io.BytesIO(digits), kind)).hashes[0][0] for kind in ("pdq", "sha256")] == ["pdq", "sha256"]
 
 
+def test_checksums_with_the_names_of_files():
+    sha = hashlib.sha256(b"a").hexdigest()
+    text = f"{M}  a, b.jpg\n{M.upper()} *c.jpg\n\\{sha}  two\\nlines\nSHA256 (d e.jpg) = {sha}\nCRC (x) = {M}\n"
+    rows = list(read_text(io.BytesIO(text.encode())))
+    assert [one.hashes[0][0] for one in rows[:4]] == ["md5", "md5", "sha256", "sha256"]
+    assert [one.extra["file"] for one in rows[:4]] == ["a, b.jpg", "c.jpg", "two\\nlines", "d e.jpg"]
+    assert rows[4].reason == "unknown kind of hash 'CRC'"
+
+
 def test_a_vpdq_file_is_one_video_named_after_it(pdq_of):
     text = f"0,100,{pdq_of('a')},0.000\n1,40,{pdq_of('b')},1.000\n2,x,{pdq_of('c')},2.0\n"
     rows = list(read_vpdq(io.BytesIO(text.encode()), "clips/holiday.txt"))

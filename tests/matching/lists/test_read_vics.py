@@ -76,6 +76,12 @@ def test_json_that_is_nested_without_end_is_refused_at_once(start):
     assert all(isinstance(one, Entry) for one in before)
 
 
+def test_a_date_that_cannot_be_read_costs_no_hash():
+    [one] = read(dict([V13, ("value", [{"MD5": M[0], "DateUpdated": "24.10.2017"}])]))
+    assert (one.updated, one.problem) == (0, "the date '24.10.2017' cannot be read")
+    assert [kind for kind, _ in one.hashes] == ["md5"]
+
+
 def test_json_of_something_else_is_refused():
     [one] = read({"name": "x"})
     assert one.fatal

@@ -16,6 +16,8 @@ M = hashlib.md5(b"a").hexdigest()
         (f"md5 {M}\n", "text"),
         (f"md5,note\n{M},x\n", "csv"),
         (f"{M};x\n", "csv"),
+        (f"Export of an agency\n\nmd5,note\n{M},x\n{M},y\n", "csv"),
+        (f"{M}  a, b.jpg\n{M} *c.jpg\n", "text"),
         ('{"odata.metadata": "x", "value": []}', "vics"),
         ('{\n "value": []}', "vics"),
         ('{"entry": "a"}\n{"entry": "b"}\n', "jsonl"),

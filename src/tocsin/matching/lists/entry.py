@@ -57,7 +57,7 @@ class Entry:
     ``number`` is its line (or element) in the file; ``id`` the source's own name for it; ``key`` the 16 bytes that
     tell whether two rows speak of the same thing (left empty: made from the id, else from a hash). ``updated``
     is in Unix seconds, 0 when the source gives none. ``category`` is the raw code. ``extra`` is kept as it came.
-    ``problem`` says what of the row could not be read, where at least one hash could.
+    ``problem`` says what of the row (another hash, its date) could not be read, where at least one hash could.
     """
 
     number: int
@@ -140,6 +140,25 @@ def keep_hash(entry: Entry, kind: str, text: str) -> None:
         return
     if one not in entry.hashes:
         entry.hashes.append(one)
+
+
+def keep_date(entry: Entry, text: str) -> None:
+    """Note when a source last changed an entry; a date that cannot be read is the entry's ``problem``, and no date.
+
+    Its hashes are worth more than its date: without one, a row of a later import stands, and a withdrawal holds.
+    """
+    try:
+        entry.updated = read_date(text)
+    except BadRow as reason:
+        entry.problem = str(reason)
+
+
+def keep_quality(entry: Entry, text: str) -> None:
+    """Note a PDQ quality; one that is no number from 0 to 100 is the entry's ``problem``, and not known."""
+    try:
+        entry.quality = read_quality(text)
+    except BadRow as reason:
+        entry.problem = str(reason)
 
 
 def kind_by_length(text: str, sixty_four: str = "sha256") -> str:

@@ -1,7 +1,8 @@
 """CSV of any common dialect: columns are recognised by their names, or by what they hold.
 
 Knows the ICSE export (``;``) and the LED form of hash sets; other files by the usual names of columns, or by the
-mapping the person gives (``--column pdq=Hash``). Every column that is not understood is kept as ``extra``.
+mapping the person gives (``--column pdq=Hash``; ``--column extra=ID`` gives a column no meaning). Every column that is
+not understood is kept as ``extra``; one of those that seems to hold hashes is told. Lines above the titles are no rows.
 """
 
 import collections
@@ -20,12 +21,12 @@ from tocsin.matching.lists.entry import (
     ListError,
     Rejected,
     Status,
+    keep_date,
     keep_hash,
+    keep_quality,
     kind_by_length,
-    read_date,
     read_flag,
     read_hash,
-    read_quality,
     read_status,
     shortened,
     told_by_bits,
@@ -54,15 +55,22 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "source": ("source", "provider", "origin"),
     "scheme": ("scheme", "categoryscheme", "context"),
 }  # fmt: skip
-FIELDS = tuple(_NAMES)
+_EXTRA = "extra"
+FIELDS = (*_NAMES, _EXTRA)
 """What a column may be mapped to."""
+JOINED = "\0"
+"""Between the titles of several columns that are mapped to one field."""
 
 _KINDS = {
-    "md5": "md5", "hashmd5": "md5", "videomd5": "md5", "hashvideomd5": "md5", "sha1": "sha1", "hashsha1": "sha1",
-    "sha256": "sha256", "hashsha256": "sha256", "pdq": "pdq", "hashpdq": "pdq", "imagepdq": "pdq",
-    "photodna": "photodna", "pdna": "photodna",
+    "md5": "md5", "hashmd5": "md5", "md5hash": "md5", "videomd5": "md5", "hashvideomd5": "md5", "sha1": "sha1",
+    "hashsha1": "sha1", "sha1hash": "sha1", "sha256": "sha256", "hashsha256": "sha256", "sha256hash": "sha256",
+    "pdq": "pdq", "hashpdq": "pdq", "pdqhash": "pdq", "imagepdq": "pdq", "photodna": "photodna", "pdna": "photodna",
 }  # fmt: skip
 _QUOTED_DELIMITERS = ",;\t|"
+_SAMPLE = 50
+_LOOK_FOR_MARK = 20
+_SEPARATOR = re.compile(r"\W*sep=(.)\W*", re.IGNORECASE)
+"""What a spreadsheet writes above the titles to say how cells are parted."""
 
 
 @dataclass(slots=True)
@@ -72,6 +80,7 @@ class _Columns:
     hashes: list[tuple[str, int]] = field(default_factory=list)
     single: dict[str, int] = field(default_factory=dict)
     extra: list[tuple[str, int]] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
     count: int = 0
 
 
@@ -80,27 +89,30 @@ def read_csv(
 ) -> Iterator[Entry | Rejected]:
     """Yield the entries of a CSV file; bad rows come as Rejected. Raises ListError when no column holds hashes.
 
-    ``mapping`` is field → column title (or number, without a header). ``sixty_four`` says what a hash of 64 digits
-    in a column without a telling name is, ``pdq`` or ``sha256``; left empty, its bits tell.
+    ``mapping`` is field → column title (or number, without a header; several joined by :data:`JOINED`).
+    ``sixty_four`` says what a hash of 64 digits in a column without a telling name is, ``pdq`` or ``sha256``; left
+    empty, its bits tell.
     """
     rows = _rows(lines_of(file))
     first: list[tuple[int, list[str]] | Rejected] = []
     for row in rows:
         first.append(row)
-        if len(first) >= 50:
+        if len(first) >= _SAMPLE:
             break
     sample = [row for row in first if not isinstance(row, Rejected)]
     if not sample:
         yield from (row for row in first if isinstance(row, Rejected))
         return
     sixty_four = sixty_four or told_by_bits(cell for _, cells in sample for cell in cells)
-    columns, header = _recognise([cells for _, cells in sample], mapping or {}, sixty_four, Path(name).name)
+    titles = _titles([cells for _, cells in sample], mapping or {})
+    columns, header = _recognise([cells for _, cells in sample[titles:]], mapping or {}, sixty_four, Path(name).name)
     to_entry = _maker(columns, sixty_four)
-    number_of_header = sample[0][0] if header else -1
+    number_of_header = sample[titles][0] if header else -1
+    yield from (Rejected(number_of_header, told, "") for told in columns.unused)
     for row in itertools.chain(first, rows):
         if isinstance(row, Rejected):
             yield row
-        elif row[0] != number_of_header:
+        elif row[0] > number_of_header:
             yield to_entry(row[0], row[1])
 
 
@@ -154,9 +166,9 @@ def _fill(entry: Entry, cells: list[str], columns: _Columns, sixty_four: str) ->
     if "deleted" in single and entry.status == Status.ACTIVE and read_flag(cells[single["deleted"]]):
         entry.status = Status.DELETED
     if "quality" in single:
-        entry.quality = read_quality(cells[single["quality"]])
+        keep_quality(entry, cells[single["quality"]])
     if "updated" in single:
-        entry.updated = read_date(cells[single["updated"]])
+        keep_date(entry, cells[single["updated"]])
     if columns.extra:
         entry.extra = {name: cells[at] for name, at in columns.extra if cells[at]} or None
 
@@ -183,6 +195,24 @@ def _looks_like(text: str, sixty_four: str = "sha256") -> str | None:
     return kind
 
 
+def _titles(sample: list[list[str]], mapping: Mapping[str, str]) -> int:
+    """Return which row holds the columns' titles: the first, or one below lines of another kind (who exported it).
+
+    Below lines without hashes only, and only where a title is of a hash, or is mapped: else the first row is told by
+    what it holds.
+    """
+    wanted = {title.strip().lower() for titles in mapping.values() for title in titles.split(JOINED)}
+    for number, cells in enumerate(sample):
+        if any(_looks_like(cell) for cell in cells):
+            break
+        names = [_by_name(cell, False) for cell in cells]
+        if any(name in LENGTHS or name == "hash" for name in names) or (
+            wanted and wanted <= {cell.strip().lower() for cell in cells}
+        ):
+            return number
+    return 0
+
+
 def _recognise(
     sample: list[list[str]], mapping: Mapping[str, str], sixty_four: str, name: str
 ) -> tuple[_Columns, bool]:
@@ -192,21 +222,27 @@ def _recognise(
     header = not any(_looks_like(cell) for cell in sample[0]) and (
         known > 0 or bool(mapping) or not _hashlike(sample[0], seen)
     )
-    names = [cell.strip() for cell in sample[0]] if header else [str(n + 1) for n in range(len(seen))]
+    names = [cell.strip() for cell in sample[0]] if header else []
+    names += [str(n + 1) for n in range(len(names), len(seen))]
     columns = _Columns(count=len(names))
     wanted = _mapped(mapping, names, name)
-    led = header and {"md5512", "ledcategory"} <= {_plain(cell) for cell in names}
+    led = {"md5512", "ledcategory"} <= {_plain(cell) for cell in names}
     what = {at: wanted.get(at) or (_by_name(title, led) if header else None) for at, title in enumerate(names)}
     if not any(one in LENGTHS or one == "hash" for one in what.values()):
-        what |= {at: kind for at, kind in enumerate(seen[: len(names)]) if kind}
+        what |= {at: kind for at, kind in enumerate(seen) if kind and what[at] != _EXTRA}
     for at, title in enumerate(names):
         one = what[at]
         if one in LENGTHS:
             columns.hashes.append((str(one), at))
-        elif one is not None and one not in columns.single:
-            columns.single[one] = at
+        elif one not in (None, _EXTRA) and one not in columns.single:
+            columns.single[str(one)] = at
         else:
             columns.extra.append((title or str(at + 1), at))
+            if one is None and seen[at] and not led:
+                columns.unused.append(
+                    f"the column {shortened(title or at + 1, 40)!r} seems to hold {seen[at]} and is not compared; "
+                    f"take it with --column {seen[at]}=NAME, or say --column extra=NAME"
+                )
     if not columns.hashes and "hash" not in columns.single:
         raise ListError(
             f"{name or 'This file'} has no column that holds hashes (its columns: "
@@ -230,8 +266,9 @@ def _hashlike(cells: list[str], seen: list[str | None]) -> bool:
 def _mapped(mapping: Mapping[str, str], names: list[str], file: str) -> dict[int, str]:
     """Return column number → field for what the person mapped. Raises ListError for what is not there."""
     found: dict[int, str] = {}
-    for what, title in mapping.items():
-        if what not in _NAMES:
+    given = [(what, title) for what, titles in mapping.items() for title in titles.split(JOINED)]
+    for what, title in given:
+        if what not in FIELDS:
             raise ListError(f"There is no field called {what!r}; choose from: {', '.join(FIELDS)}.")
         at = next((n for n, cell in enumerate(names) if cell.lower() == title.strip().lower()), None)
         if at is None:
@@ -250,14 +287,15 @@ def _by_name(title: str, led: bool) -> str | None:
 
 def _rows(lines: Iterator[tuple[int, str] | Rejected]) -> Iterator[tuple[int, list[str]] | Rejected]:
     """Yield (line number, cells). A quoted cell may span a few lines; an unclosed quote costs its own line only."""
-    delimiter = ""
+    first = list(itertools.islice(lines, _LOOK_FOR_MARK))
+    delimiter = _delimiter([line[1] for line in first if not isinstance(line, Rejected)])
     waiting: list[tuple[int, str]] = []
-    for line in lines:
+    for line in itertools.chain(first, lines):
         if isinstance(line, Rejected):
             yield line
             continue
-        if not delimiter:
-            delimiter = _delimiter(line[1])
+        if line[0] == 1 and _SEPARATOR.fullmatch(line[1]):
+            continue
         if not waiting and '"' not in line[1]:
             yield line[0], line[1].split(delimiter)
             continue
@@ -287,7 +325,15 @@ def _parsed(waiting: list[tuple[int, str]], delimiter: str) -> tuple[int, list[s
         return Rejected(waiting[0][0], "a row that is not CSV", shortened(text))
 
 
-def _delimiter(line: str) -> str:
-    counts = {mark: line.count(mark) for mark in _QUOTED_DELIMITERS}
-    best = max(_QUOTED_DELIMITERS, key=lambda mark: counts[mark])
-    return best if counts[best] else ","
+def _delimiter(lines: list[str]) -> str:
+    """Return the mark that parts cells: the one that a spreadsheet named, or that sets most hashes and titles free."""
+    if lines and (named := _SEPARATOR.fullmatch(lines[0])):
+        return named[1]
+
+    def worth(mark: str) -> tuple[int, int]:
+        cells = [cell.strip(' "') for line in lines if mark in line for cell in line.split(mark)]
+        known = sum(1 for cell in cells if _looks_like(cell) or _by_name(cell, False))
+        return known, lines[0].count(mark) if lines else 0
+
+    best = max(_QUOTED_DELIMITERS, key=worth)
+    return best if any(worth(best)) else ","

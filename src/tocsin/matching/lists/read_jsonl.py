@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tocsin.matching.lists.entry import LENGTHS, BadRow, Entry, Rejected, keep_hash, read_date, read_status, shortened
+from tocsin.matching.lists.entry import LENGTHS, BadRow, Entry, Rejected, keep_date, keep_hash, read_status, shortened
 from tocsin.matching.lists.lines import as_utf8, lines_of
 from tocsin.matching.lists.read_text import MOST_FRAMES, vpdq_frame
 
@@ -36,7 +36,7 @@ def _entry(number: int, held: dict[str, Any]) -> Entry:
     for name in _NAMES:
         setattr(entry, name, str(held.get(name) or "")[:500])
     entry.status = read_status(str(held.get("status") or ""))
-    entry.updated = read_date(str(held.get("updated") or ""))
+    keep_date(entry, str(held.get("updated") or ""))
     quality = held.get("quality")
     entry.quality = quality if isinstance(quality, int) and 0 <= quality <= 100 else -1
     for kind in LENGTHS:

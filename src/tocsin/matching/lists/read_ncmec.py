@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from tocsin.matching.lists.entry import BadRow, Entry, Rejected, Status, keep_hash, key_of, read_date, shortened
+from tocsin.matching.lists.entry import BadRow, Entry, Rejected, Status, keep_date, keep_hash, key_of, shortened
 
 _INDUSTRY = ("A1", "A2", "B1", "B2")
 _KINDS = {"md5": "md5", "sha1": "sha1", "sha256": "sha256", "pdna": "photodna", "pdq": "pdq"}
@@ -58,12 +58,12 @@ def read_entry(number: int, element: Element) -> Entry | Rejected:
             id=f"{owner}-{its_id}",
             key=key_of(Entry(0, id=f"{'video' if video else 'image'} {owner}-{its_id}")),
             status=Status.DELETED if deleted else Status.ACTIVE,
-            updated=read_date(_text(parts.get("timestamp"))),
             classification=_text(parts.get("classification")),
             category=_text(parts.get("classification")),
             scheme="industry" if _text(parts.get("classification")) in _INDUSTRY else "",
             source=_text(member),
         )
+        keep_date(entry, _text(parts.get("timestamp")))
         kept: dict[str, object] = {"media": "video"} if video else {}
         for fingerprint in parts.get("fingerprints", ()):
             kind, text = _KINDS.get(_local(fingerprint)), _text(fingerprint)

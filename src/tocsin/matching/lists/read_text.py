@@ -24,11 +24,18 @@ from tocsin.matching.lists.read_csv import kind_of_word
 MOST_FRAMES = 1_000_000
 """Frames of one video that are read: eleven days at one a second."""
 
+_SUM = "[0-9a-fA-F]{32,64}"
+SUM_LINE = re.compile(
+    rf"\\?(?P<first>{_SUM}) [ *](?P<name>.+)|(?P<kind>[A-Z0-9-]{{3,8}}) \((?P<tagged>.+)\) = (?P<last>{_SUM})"
+)
+"""A line as ``md5sum`` and ``sha256sum`` write it, with and without ``--tag``."""
+
 VPDQ_LINE = re.compile(r"\d{1,9},\d{1,3},[0-9a-fA-F]{64}(,\d{1,9}(\.\d+)?)?")
 
 
 def read_text(file: BinaryIO, sixty_four: str = "") -> Iterator[Entry | Rejected]:
-    """Yield an entry for each line: a bare hash (its kind told by its length), or a word for the kind and a hash.
+    """Yield an entry for each line: a bare hash (its kind told by its length), a word for the kind and a hash, or a
+    digest and a file's name as ``md5sum`` writes them.
 
     Lines beginning with ``#`` or ``//`` are passed over. ``sixty_four`` says what 64 digits are; empty: its bits tell.
     """
@@ -45,6 +52,9 @@ def read_text(file: BinaryIO, sixty_four: str = "") -> Iterator[Entry | Rejected
         if not words or words[0].startswith(("#", "//")):
             continue
         try:
+            if summed := SUM_LINE.fullmatch(text.strip()):
+                yield _summed(number, summed, sixty_four)
+                continue
             if len(words) == 1:
                 kind = kind_by_length(words[0], sixty_four)
             elif len(words) == 2:
@@ -54,6 +64,13 @@ def read_text(file: BinaryIO, sixty_four: str = "") -> Iterator[Entry | Rejected
             yield Entry(number, [(kind, read_hash(kind, words[-1]))])
         except BadRow as reason:
             yield Rejected(number, str(reason), shortened(text))
+
+
+def _summed(number: int, line: re.Match[str], sixty_four: str) -> Entry:
+    """Return the entry of a line of checksums; the file's name is kept beside it. Raises BadRow."""
+    text = line["first"] or line["last"]
+    kind = kind_of_word(line["kind"]) if line["kind"] else kind_by_length(text, sixty_four)
+    return Entry(number, [(kind, read_hash(kind, text))], extra={"file": (line["name"] or line["tagged"])[:500]})
 
 
 def read_vpdq(file: BinaryIO, name: str = "") -> Iterator[Entry | Rejected]:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import ijson
 
-from tocsin.matching.lists.entry import BadRow, Entry, Rejected, hash_key, keep_hash, read_date, shortened
+from tocsin.matching.lists.entry import BadRow, Entry, Rejected, hash_key, keep_date, keep_hash, shortened
 from tocsin.matching.lists.lines import as_utf8
 from tocsin.matching.lists.nesting import Shallow, TooDeepError
 
@@ -66,11 +66,11 @@ def _entry(number: int, media: Any, context: str) -> Entry | Rejected:
         entry = Entry(
             number,
             id=_text(held.get("mediaid")),
-            updated=read_date(_text(held.get("dateupdated"))),
             category="" if category is None else _text(category),
             scheme=context,
             extra={str(key): _plain(value) for key, value in media.items() if _kept(str(key).lower(), value)} or None,
         )
+        keep_date(entry, _text(held.get("dateupdated")))
         for kind, text in _hashes(held):
             keep_hash(entry, kind, text)
         if not entry.hashes:

@@ -1,5 +1,6 @@
 """Opening a source, whatever its format: told by its content, never by its name."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from tocsin.matching.lists.lines import encoding_of
 from tocsin.matching.lists.read_csv import read_csv
 from tocsin.matching.lists.read_jsonl import read_jsonl, read_vpdq_json
 from tocsin.matching.lists.read_ncmec import read_ncmec
-from tocsin.matching.lists.read_text import VPDQ_LINE, read_text, read_vpdq
+from tocsin.matching.lists.read_text import SUM_LINE, VPDQ_LINE, read_text, read_vpdq
 from tocsin.matching.lists.read_vics import read_vics
+from tocsin.media import formats
 
 HEAD = 65_536
 _BINARY = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"%PDF", b"SQLite format 3")
+_ROWS_TRIED = 20
 FORMATS = ("csv", "text", "vics", "ncmec", "jsonl", "vpdq", "vpdq-json")
 
 
@@ -46,7 +49,26 @@ def format_of(head: bytes) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("#", "//"))][:5]
     if lines and sum(VPDQ_LINE.fullmatch(line) is not None for line in lines) * 2 > len(lines):
         return "vpdq"
-    return "csv" if lines and any(mark in lines[0] for mark in ",;\t|") else "text"
+    if sum(SUM_LINE.fullmatch(line) is not None for line in lines) * 2 > len(lines):
+        return "text"
+    parted = sum(any(mark in line for mark in ",;\t|") for line in lines)
+    return "csv" if lines and (any(mark in lines[0] for mark in ",;\t|") or parted * 2 > len(lines)) else "text"
+
+
+def holds_hashes(path: Path) -> bool:
+    """Tell whether a file lies there that is a list itself: among its first rows are more entries than others.
+
+    Any other file, text too, is False: in a folder of media such a file is an entry of its own.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        if formats.kind_of(head) or not format_of(head):
+            return False
+        taken = [isinstance(row, Entry) for row in itertools.islice(read(path), _ROWS_TRIED)]
+    except (OSError, ListError):
+        return False
+    return sum(taken) * 2 > len(taken)
 
 
 def read(path: Path, how: Reading | None = None, at: Callable[[int], None] | None = None) -> Iterator[Entry | Rejected]:
