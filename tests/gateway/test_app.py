@@ -1,6 +1,7 @@
 import pytest
 
 from tocsin.gateway.access import SCOPES, new_key
+from tocsin.matching.lists import ListError
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 
@@ -61,6 +62,40 @@ def test_a_field_that_is_out_of_bounds_is_named(api):
     answer = api.post("/c/banks", json={"name": "A", "enabled_ratio": 7})
     assert answer.status_code == 422
     assert "enabled_ratio" in answer.json()["message"]
+
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "said"),
+    [
+        ("/c/banks", {"json": {}}, "The field name is missing."),
+        ("/c/banks", {"json": [1]}, "The body must be a JSON object, sent as Content-Type: application/json."),
+        ("/c/banks", {"content": b'{"name": "A"}', "headers": {"content-type": "text/plain"}}, "must be a JSON object"),
+        ("/c/banks", {"content": b"{", "headers": JSON}, "The body is no JSON that can be read."),
+        ("/c/banks", {"content": b"", "headers": JSON}, "The body is missing."),
+        ("/c/banks", {"json": {"name": "A", "radius": 99}}, "The field radius is not as it must be: Input should be"),
+        ("/v1/webhooks", {"json": {"url": "https://a.example", "evnts": []}}, "This call takes no field evnts."),
+        ("/v1/webhooks", {"json": {"url": "https://a.example", "events": ["x"]}}, "'stream.hold'"),
+        ("/v1/reports", {"json": {"key": "k"}}, "The field incident_type is missing."),
+    ],
+)
+def test_what_is_wrong_with_a_body_is_said(api, path, sent, said):
+    answer = api.post(path, **sent)
+    assert answer.status_code == 422
+    assert said in answer.json()["message"]
+
+
+def test_a_list_that_cannot_be_changed_is_said_and_no_fault_of_ours(api, monkeypatch, jpeg):
+    def broken(*_, **__):
+        raise ListError("The list is damaged.")
+
+    api.post("/c/banks", json={"name": "BANK_A"})
+    monkeypatch.setattr(type(api.gateway.banks), "_listed", broken)
+    answer = api.post("/c/bank/BANK_A/content", files={"photo": jpeg()})
+    assert answer.status_code == 503
+    assert "The list is damaged." in answer.json()["message"]
 
 
 def test_keys_with_their_scopes_open_their_own_doors_only(serving):

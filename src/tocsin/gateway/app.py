@@ -2,9 +2,10 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +20,7 @@ from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.services import SERVICES
 from tocsin.gateway.store import StoreError
+from tocsin.matching.lists import ListError
 
 _log = logging.getLogger(__name__)
 
@@ -64,9 +66,7 @@ def answer_errors(app: FastAPI) -> None:
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or "body"
-        return JSONResponse({"message": f"The field {where[:60]} is missing or out of bounds."}, 422)
+        return JSONResponse({"message": _said(error.errors()[0])}, 422)
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
@@ -76,6 +76,10 @@ def answer_errors(app: FastAPI) -> None:
         _log.error("The store is not available: %s", error)
         return JSONResponse({"message": str(error)}, 503, {"Retry-After": "5"})
 
+    async def unlisted(_: Request, error: Exception) -> JSONResponse:
+        _log.error("A list could not be read or changed: %s", error)
+        return JSONResponse({"message": f"A list could not be read or changed: {error}"}, 503, {"Retry-After": "5"})
+
     async def unexpected(_: Request, __: Exception) -> JSONResponse:
         return JSONResponse({"message": OWN_FAULT}, 500)
 
@@ -84,4 +88,20 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(StoreError, unavailable)
     app.add_exception_handler(CallLogError, unavailable)
+    app.add_exception_handler(ListError, unlisted)
     app.add_exception_handler(Exception, unexpected)
+
+
+def _said(problem: Mapping[str, Any]) -> str:
+    """Say what is wrong with a call, and where; never what was in it."""
+    where, kind = ".".join(str(part) for part in problem["loc"][1:])[:60], problem["type"]
+    if kind == "json_invalid":
+        return "The body is no JSON that can be read."
+    if kind == "missing":
+        return f"The field {where} is missing." if where else "The body is missing."
+    if kind == "extra_forbidden":
+        return f"This call takes no field {where}."
+    if not where and kind in ("model_attributes_type", "model_type", "dict_type"):
+        return "The body must be a JSON object, sent as Content-Type: application/json."
+    why = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")[:300]
+    return f"The field {where} is not as it must be: {why}." if where else f"The body is not as it must be: {why}."
