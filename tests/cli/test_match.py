@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -251,6 +252,77 @@ def test_a_file_that_may_not_be_read_keeps_no_other_from_being_examined(run, pic
     (pictures / "1.jpg").chmod(0)
     found = results(run("pictures/1.jpg", "pictures/5.jpg", "--list", "list", "--json", code=1))
     assert found["5.jpg"]["status"] == "match"
+
+
+def test_what_was_found_is_told_when_a_run_is_stopped(run, pictures, monkeypatch):
+    from tocsin.media.limited import Limited
+
+    map_ = Limited.map
+
+    def interrupted(self, paths, options):
+        for path, made in map_(self, paths, options):
+            yield path, made
+            if path.name == "5.jpg":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("tocsin.cli.match._BATCH", 1)
+    monkeypatch.setattr(Limited, "map", interrupted)
+    stopped = run("pictures", "--list", "list", code=1)
+    assert "4711" in stopped.stdout
+    assert "6 files · 1 matched" in stopped.stdout
+    assert "Stopped before the end; with --resume FILE" in stopped.stderr
+    (pictures / "5.jpg").write_bytes((pictures / "4.jpg").read_bytes())
+    stopped = run("pictures", "--list", "list", "--resume", "kept", "--json", code=2)
+    assert len(results(stopped)) == 6
+    assert "the same command goes on from there" in stopped.stderr
+    monkeypatch.setattr(Limited, "map", map_)
+    assert len(results(run("pictures", "--list", "list", "--resume", "kept", "--json", code=0))) == 8
+
+
+def test_a_list_that_breaks_or_goes_during_a_run_makes_nothing_clean(run, pictures, tmp_path, monkeypatch):
+    """The first batch is one file, after which something happens to the lists; the other list goes on."""
+    from tocsin.matching.road import Lists
+
+    other = [("md5", hashlib.md5((pictures / "6.jpg").read_bytes()).digest())]
+
+    def begin(happens):
+        shutil.rmtree(tmp_path / "lists", ignore_errors=True)
+        shutil.copytree(tmp_path / "list", tmp_path / "lists" / "agency")
+        build(tmp_path / "lists" / "other", Terms(name="other"), [("made", [Entry(1, other, id="6")])])
+        asked = []
+
+        def examine(self, *question):
+            if len(asked) == 1:
+                happens()
+                self.refresh()
+            asked.append(1)
+            return examined(self, *question)
+
+        monkeypatch.setattr(Lists, "examine", examine)
+
+    examined = Lists.examine
+    monkeypatch.setattr("tocsin.cli.match._BATCH", 1)
+    [part] = (tmp_path / "list").glob("part-*.cols")
+    for happens, said in (
+        (lambda: shutil.rmtree(tmp_path / "lists" / "agency"), "was taken away during this run"),
+        (lambda: os.truncate(tmp_path / "lists" / "agency" / part.name, 100), "was cut while it was in use"),
+    ):
+        begin(happens)
+        result = run("pictures", "--list", "lists", "--json", code=1)
+        found = {name: one["status"] for name, one in results(result).items()}
+        assert found == {"0.jpg": "no-match", "6.jpg": "match"} | {
+            f"{n}.jpg": "not-scanned" for n in (1, 2, 3, 4, 5, 7)
+        }
+        assert results(result)["5.jpg"]["reason"] == "list"
+        assert said in results(result)["5.jpg"]["detail"]
+        assert said in result.stderr
+
+
+def test_a_path_in_a_pipe_is_never_broken(run, pictures):
+    deep = pictures / ("a long name " * 15) / ("and another one " * 10)
+    deep.mkdir(parents=True)
+    (pictures / "5.jpg").rename(deep / "5.jpg")
+    assert f"{deep}/5.jpg" in run(pictures, "--list", "list", code=1).stdout
 
 
 def test_a_folder_of_lists_and_what_is_no_list(run, pictures, tmp_path):

@@ -109,3 +109,14 @@ def test_progress_is_silent_where_there_is_no_terminal(tree, capsys):
     with Going("Matching", [tree]) as going:
         going.step()
     assert capsys.readouterr().err == ""
+
+
+def test_progress_tells_what_was_found_so_far(tree, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", terminal)
+    with Going("Matching", [tree]) as going:
+        for found in (0, 2, 1):
+            going.step(found)
+        going._progress.refresh()
+    assert "3 matched" in terminal.getvalue()

@@ -1,6 +1,7 @@
 """``tocsin match``: compare files and folders with hash lists, many at once, each decoded at arm's length."""
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -24,6 +25,7 @@ ANY_PATH = click.Path(path_type=Path, readable=False)
 """A path that may be unreadable: it is *not scanned*, and the others are examined."""
 _BATCH = 32
 _SHOWN = 200
+_WIDE = 4000
 
 
 @click.command(epilog="Example:  tocsin match ~/Pictures --list lists/agency --json")
@@ -67,6 +69,8 @@ def command(
     options = Options(turns=dihedral, frames=frames, windows=windows, regions=regions and "pdq" in kinds)
     settings = {"lists": lists.version, "radius": radius, "archives": archives, **asdict(options)}
     shown = _Shown(as_json)
+    run: _Run | None = None
+    stopped: Failure | None = None
     try:
         with (
             Limited(jobs or os.cpu_count() or 1, frames=frames, windows=windows) as limited,
@@ -75,15 +79,24 @@ def command(
         ):
             run = _Run(lists, limited, options, radius, archives)
             for path, results in run.results(files_of(paths), kept):
-                going.step()
+                going.step(sum(result["status"] == "match" for result in results))
                 for result in results:
                     shown.take(result)
                 if path is not None:
                     kept.keep(path, results)
     except LimitedError as error:
-        raise Failure(error) from error
-    shown.end(lists)
-    raise SystemExit(1 if shown.counts["match"] else 2 if shown.counts["not-scanned"] else 0)
+        stopped = Failure(error)
+    except Failure as error:
+        stopped = error
+    except KeyboardInterrupt:
+        again = "the same command goes on from there" if resume else "with --resume FILE a run can be taken up again"
+        stopped = Failure(f"Stopped before the end; {again}.")
+    if stopped is not None and not shown.counts:
+        raise stopped
+    shown.end(lists, run.missed if run else ())  # what was found before it stopped is not lost
+    if stopped is not None:
+        stopped.show()
+    raise SystemExit(1 if shown.counts["match"] else 2 if stopped or shown.counts["not-scanned"] else 0)
 
 
 class _Run:
@@ -94,6 +107,13 @@ class _Run:
     ) -> None:
         self._lists, self._limited, self._options = lists, limited, options
         self._radius, self._archives = radius, archives
+        self._folders = lists.folders
+        self._missed: dict[str, str] = {}
+
+    @property
+    def missed(self) -> Sequence[str]:
+        """Sentences about lists that could not be searched for a part of the run."""
+        return tuple(self._missed.values())
 
     def results(
         self, found: Iterator[Path | Unreadable], kept: Kept
@@ -129,7 +149,8 @@ class _Run:
         from tocsin.model import Fingerprints
 
         items = [prints for _, prints in waiting if isinstance(prints, Fingerprints)]
-        answers = iter(self._examine(items))
+        answered, missed = self._examine(items)
+        answers = iter(answered)
         for path, prints in waiting:
             if not isinstance(prints, Fingerprints):
                 yield path, [_not_scanned(str(path), prints.reason, prints.detail)]
@@ -137,14 +158,25 @@ class _Run:
             why = UNSUPPORTED_ARCHIVES.get(prints.format)
             if self._archives and why and not prints.reason:
                 prints = replace(prints, reason="unsupported", detail=f"{why[0].upper()}{why[1:]}.")
-            results = [_result(str(path), prints, next(answers))]
+            results = [_result(str(path), prints, next(answers), missed)]
             if self._archives and prints.format in ARCHIVES:
                 results += self._inside(path)
             yield path, results
 
-    def _examine(self, items: Sequence["Fingerprints"]) -> "list[Answer]":
+    def _examine(self, items: Sequence["Fingerprints"]) -> "tuple[list[Answer], str]":
+        """Return the answers, and a sentence about a list that gave none: what matched nothing may be on it."""
+        from tocsin.matching.answers import LIMIT, Missed
+
+        missed: list[Missed] = []
         # Where turns were not asked for, the one turned print is of the picture as its EXIF says it is shown.
-        return self._lists.examine(items, self._radius, True)
+        answers = self._lists.examine(items, self._radius, True, LIMIT, missed)
+        told = {one.name: one.sentence for one in missed}
+        told |= {
+            gone.name: f"The list in {gone} was taken away during this run."
+            for gone in sorted(self._folders - self._lists.folders)
+        }
+        self._missed |= told
+        return answers, next(iter(told.values()), "")
 
     def _inside(self, archive: Path) -> Iterator[dict[str, Any]]:
         """Yield the results of files inside an archive: the path is the archive's, ``held`` the place in it."""
@@ -152,8 +184,8 @@ class _Run:
 
         for held in self._limited.members(archive, self._options):
             if isinstance(held.result, Fingerprints):
-                [answer] = self._examine([held.result])
-                result = _result(str(archive), held.result, answer)
+                [answer], missed = self._examine([held.result])
+                result = _result(str(archive), held.result, answer, missed)
             else:
                 result = _not_scanned(str(archive), held.result.reason, held.result.detail)
             yield {**result, "held": held.name}
@@ -168,8 +200,10 @@ def _not_scanned(path: str, reason: str, detail: str) -> dict[str, Any]:
     return {"path": path, "status": "not-scanned", "matches": [], "reason": reason, "detail": detail}
 
 
-def _result(path: str, prints: "Fingerprints", answer: "Answer") -> dict[str, Any]:
-    """Return one file's line. No match is *not scanned* where a part of the file could not be looked at."""
+def _result(path: str, prints: "Fingerprints", answer: "Answer", missed: str) -> dict[str, Any]:
+    """Return one file's line. No match is *not scanned* where a part of the file could not be looked at, or a list:
+    ``missed`` then says why.
+    """
     from tocsin.matching.road import standing
 
     matches = [_match(one) for one in answer.matches]
@@ -178,6 +212,8 @@ def _result(path: str, prints: "Fingerprints", answer: "Answer") -> dict[str, An
         result["status"] = "match"
     elif prints.reason:
         result |= {"status": "not-scanned", "reason": prints.reason, "detail": prints.detail}
+    elif missed:
+        result |= {"status": "not-scanned", "reason": "list", "detail": missed}
     elif answer.cut and not answer.matches:
         detail = "More entries are like it than can be compared."
         result |= {"status": "not-scanned", "reason": "too-many-alike", "detail": detail}
@@ -227,9 +263,9 @@ class _Shown:
         elif result["status"] == "match" and len(self._matched) < _SHOWN:
             self._matched.append(result)
 
-    def end(self, lists: "Lists") -> None:
+    def end(self, lists: "Lists", missed: Sequence[str] = ()) -> None:
         """Print the table and the counts for people; problems of lists always, on stderr."""
-        for problem in lists.problems:
+        for problem in dict.fromkeys((*missed, *lists.problems)):
             click.echo(f"Warning: {problem}", err=True)
         if self._as_json:
             return
@@ -237,7 +273,7 @@ class _Shown:
             self._table()
         total = sum(self.counts.values())
         parts = [f"{total:,} {'file' if total == 1 else 'files'}", f"{self.counts['match']:,} matched"]
-        parts += [f"{self.counts['no-match']:,} not on {', '.join(lists.names)}"]
+        parts += [f"{self.counts['no-match']:,} not on {', '.join(lists.names) or 'any list'}"]
         click.echo(" · ".join(parts) + ".")
         if self._flat:
             one = self._flat == 1
@@ -269,7 +305,8 @@ class _Shown:
                     table.add_row(Text("  in it at {x}, {y}, {w} x {h}".format(**part), overflow="fold"))
             if len(result["matches"]) > 5:
                 table.add_row("", Text(f"and {len(result['matches']) - 5} more"))
-        Console(highlight=False).print(table)
+        # Into a file or a pipe, a path is never broken: whoever searches there for it finds it.
+        Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE).print(table)
         if self.counts["match"] > len(self._matched):
             rest = self.counts["match"] - len(self._matched)
             click.echo(f"… and {rest:,} more {'file' if rest == 1 else 'files'}; --json names them all.")

@@ -152,13 +152,15 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 class Going:
-    """A line of progress on a terminal's stderr: files done, files a second, and how many there are once counted."""
+    """A line of progress on a terminal's stderr: files done, files a second, what was found so far, and how many files
+    there are once counted."""
 
     def __init__(self, what: str, paths: Sequence[Path] = (), quiet: bool = False) -> None:
         self._what, self._paths = what, paths
         self._progress: Any = None
         self._quiet = quiet or not sys.stderr.isatty()
         self._stop = threading.Event()
+        self._found = 0
 
     def __enter__(self) -> Self:
         if self._quiet:
@@ -193,8 +195,11 @@ class Going:
                     return
         self._progress.update(self._task, total=number)
 
-    def step(self) -> None:
-        """One file more is done."""
+    def step(self, found: int = 0) -> None:
+        """One file more is done, in which so much was found."""
+        self._found += found
         if self._progress is not None:
             speed = self._progress.tasks[0].speed
-            self._progress.update(self._task, advance=1, rate=f"{speed:,.0f}/s" if speed else "")
+            said = [f"{speed:,.0f}/s"] if speed else []
+            said += [f"{self._found:,} matched"] if self._found else []
+            self._progress.update(self._task, advance=1, rate=" · ".join(said))

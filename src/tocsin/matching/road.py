@@ -60,14 +60,19 @@ class Lists:
         return joined
 
     def close(self) -> None:
-        """Let go of all lists."""
+        """Let go of all lists, for good."""
         with self._lock:
-            self._lists = {}
+            self._lists, self._given = {}, []
 
     @property
     def names(self) -> tuple[str, ...]:
         """The lists' names."""
         return tuple(one.view.terms.name for one in self._opened())
+
+    @property
+    def folders(self) -> frozenset[Path]:
+        """The folders of the lists that answer now."""
+        return frozenset(self._lists)
 
     @property
     def kinds(self) -> frozenset[str]:
