@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, event, select
 
 from tocsin.gateway.refusals import Refused
 from tocsin.gateway.store import Store, StoreError
@@ -126,6 +126,25 @@ def test_it_is_given_up_after_a_day_and_counted(webhooks: Webhooks, platform: Pl
     assert told["waiting"] == 0
     assert "500" in told["last_problem"]
     assert len(platform.came) < 60
+
+
+def test_what_was_delivered_is_kept_a_week_and_found_without_looking_through_it_all(
+    webhooks: Webhooks, platform: Platform, clock: Clock
+) -> None:
+    webhooks.add(platform.url)
+    for days in (0, 6, 2):
+        clock.at += timedelta(days=days)
+        webhooks.send("stream.ring", {})
+        assert once(webhooks) == 1
+    assert webhooks.all()[0]["delivered"] == 2
+    asked: list[str] = []
+    event.listen(webhooks._store.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    webhooks.send("stream.ring", {})
+    once(webhooks)
+    [pruning] = [text for text in asked if text.startswith("DELETE")]
+    with webhooks._store.reading() as session:
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {pruning}", ("waiting", "2026")).all()
+    assert "SEARCH" in str(plan)
 
 
 def test_the_same_key_goes_once(webhooks: Webhooks, platform: Platform) -> None:
