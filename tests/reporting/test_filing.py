@@ -7,7 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sandbox import FAULTS, STEPS, Crash
 
+from tocsin.hub.reports import filing
 from tocsin.reporting.journal import Step
+
+ENDS = ("filed", "withdrawn", "discarded")
 
 
 def once(step: str, fault: str):
@@ -142,6 +145,113 @@ def test_a_person_can_withdraw_what_is_open_there(world) -> None:
     assert world.sandbox.filed() == {}
 
 
+def stopping(world, report: str, at: str, fault: str = ""):
+    """Return a plan in which a person stops the report while the first call of a step is on its way."""
+    left = [fault]
+
+    def plan(step: str) -> str:
+        if step != at or not left:
+            return ""
+        world.stop(report)
+        return left.pop()
+
+    return plan
+
+
+@pytest.mark.parametrize(("step", "state"), [(one, "withdrawn") for one in STEPS[:3]] + [("finish", "filed")])
+def test_a_stop_between_steps_retracts_what_is_open_unless_the_last_has_left(world, step: str, state: str) -> None:
+    report, other = world.approved(pictures=2), world.approved()
+    world.sandbox.plan = stopping(world, report, step)
+    run(world)
+    assert (world.read(report).state, world.read(report).remote_id) == (state, 4001 if state == "filed" else None)
+    assert world.sandbox.reports[4001].state == ("finished" if state == "filed" else "retracted")
+    assert world.read(other).state == "filed"
+    assert world.sandbox.filed()[world.users[report]] == (1 if state == "filed" else 0)
+    assert world.sandbox.wrongs == []
+
+
+def test_a_stop_before_anything_was_sent_sends_nothing(world) -> None:
+    report = world.approved()
+
+    def reachable(call: str) -> bool:
+        if call == "evidence":
+            world.stop(report)
+        return True
+
+    world.desk.reachable = reachable
+    run(world)
+    assert (world.read(report).state, world.sandbox.calls["submit"]) == ("discarded", 0)
+
+
+@pytest.mark.parametrize("fault", ["503", "1000", "crash-before", "crash-after", "lost-after", "502"])
+@pytest.mark.parametrize("step", STEPS[:4])
+def test_a_stop_beside_a_fault_never_files_twice_and_never_sends_again(world, step: str, fault: str) -> None:
+    report = world.approved()
+    world.sandbox.plan = stopping(world, report, step, fault)
+    run(world)
+    row = world.read(report)
+    ambiguous = step == "submit" and fault not in ("503", "1000")
+    filed = step == "finish" and fault in ("crash-after", "lost-after", "502")
+    stopped = "discarded" if step == "submit" else "withdrawn"
+    assert row.state == ("held" if ambiguous else "filed" if filed else stopped), (row.held_for, row.sentence)
+    assert world.sandbox.calls["submit"] == 1
+    assert sum(world.sandbox.filed().values()) == filed
+    assert not filed or row.remote_id == 4001
+    assert world.sandbox.wrongs == []
+
+
+def test_a_stop_of_what_was_to_be_retracted_first_still_retracts_it(world) -> None:
+    report = world.approved()
+    world.sandbox.plan = once("submit", "lost-after")
+    run(world, 1)
+    world.decide(report, "again", 4001)
+    world.sandbox.plan = stopping(world, report, "retract", "503")
+    run(world)
+    assert world.read(report).state in ("withdrawn", "discarded")
+    assert (world.sandbox.reports[4001].state, world.sandbox.calls["submit"]) == ("retracted", 1)
+
+
+def test_a_stop_that_a_silent_hub_could_not_pass_on_ends_as_filed_and_says_so(world) -> None:
+    report = world.approved()
+    world.sandbox.plan = stopping(world, report, "submit")
+    world.desk.reachable = lambda call: call != "tell-opened"
+    run(world)
+    assert (world.read(report).state, world.read(report).remote_id) == ("filed", 4001)
+
+
+def test_a_stop_of_what_a_lost_worker_has_waits_for_a_person(world) -> None:
+    report = world.approved()
+    world.sandbox.plan = stopping(world, report, "upload", "crash-after")
+    with pytest.raises(Crash):
+        world.round()
+    world.lose_journal()
+    run(world, 30)
+    assert (world.read(report).state, world.read(report).held_for) == ("held", "worker-gone")
+    world.decide(report, "withdraw")
+    run(world, 2)
+    assert world.read(report).state == "withdrawn"
+    assert world.sandbox.filed() == {}
+
+
+def test_an_attempt_that_the_hub_replaced_is_retracted_before_its_last_step(world) -> None:
+    """A worker that was asleep for hours wakes between two steps: a person has decided by then."""
+    report = world.approved()
+
+    def plan(step: str) -> str:
+        if step == "fileinfo" and world.read(report).state == "opened":
+            world.clock.sleep(3 * 3600)
+            with world.hub.store.session() as session:
+                filing.hold_lost(session, world.clock.now())
+            world.sandbox.reports[4001].changed = world.clock.now()
+        return ""
+
+    world.sandbox.plan = plan
+    world.round()
+    assert world.sandbox.reports[4001].state == "retracted"
+    assert (world.read(report).state, world.read(report).held_for) == ("held", "worker-gone")
+    assert world.sandbox.filed() == {}
+
+
 def test_a_hub_restored_from_a_copy_learns_what_was_filed(world) -> None:
     report = world.approved()
     run(world, 1)
@@ -178,9 +288,19 @@ def test_any_order_of_failures_and_crashes_never_sends_twice(world, data: st.Dat
     silent = data.draw(st.lists(st.sampled_from((True, True, False)), max_size=20), "hub")
     lost = data.draw(st.sampled_from((None, None, 3, 7)), "journal lost in round")
     jumps = data.draw(st.lists(st.sampled_from((60.0, 400.0, 4000.0, 90_000.0)), min_size=1, max_size=8), "waits")
-    world.sandbox.plan = lambda step: faults.pop(0) if faults else ""
+    stops = data.draw(st.lists(st.sampled_from((False, False, False, True)), max_size=12), "stopped while it is sent")
     world.desk.reachable = lambda name: silent.pop(0) if silent else True
     reports = [world.approved(), world.approved(pictures=2)]
+    stopped: set[str] = set()
+
+    def plan(step: str) -> str:
+        for each in reports if stops and stops.pop(0) else ():
+            if world.read(each).state in ("filing", "opened"):
+                world.stop(each)
+                stopped.add(each)
+        return faults.pop(0) if faults else ""
+
+    world.sandbox.plan = plan
     for number in range(120):
         try:
             world.round()
@@ -196,9 +316,10 @@ def test_any_order_of_failures_and_crashes_never_sends_twice(world, data: st.Dat
                 known = [h for h in world.sandbox.reports.values() if h.user == world.users[each]]
                 finished = next((h.id for h in known if h.state == "finished"), None)
                 world.decide(each, "filed" if finished else "again", finished)
-        if all(world.read(each).state == "filed" for each in reports) and not faults:
+        if all(world.read(each).state in ENDS for each in reports) and not faults:
             break
     assert world.sandbox.wrongs == []
     for each in reports:
-        assert world.read(each).state == "filed"
-        assert world.sandbox.filed()[world.users[each]] == 1
+        state = world.read(each).state
+        assert state == "filed" or (each in stopped and state in ENDS)
+        assert world.sandbox.filed()[world.users[each]] == (state == "filed")

@@ -15,6 +15,7 @@ STATES: Final = MappingProxyType(
         "approved": "waits for the worker",
         "filing": "being sent",
         "opened": "open at the authority",
+        "stopping": "being stopped",
         "held": "a person must decide",
         "filed": "filed",
         "withdrawing": "being withdrawn",
@@ -24,7 +25,7 @@ STATES: Final = MappingProxyType(
 )
 AWAIT: Final = ("held", "ready")
 """States in which a person is awaited."""
-MOVING: Final = ("approved", "filing", "opened", "withdrawing")
+MOVING: Final = ("approved", "filing", "opened", "stopping", "withdrawing")
 SHOWS: Final = MappingProxyType(
     {
         "open": ("held", "ready", "draft", *MOVING),
@@ -53,6 +54,9 @@ KINDS: Final = MappingProxyType(
         "to-retract": "Not to be sent; what is open there is retracted:",
         "taken": "Taken by the worker.",
         "opened": "Opened at the authority.",
+        "opened-late": "Opened at the authority, before it heard of the stop.",
+        "to-stop": "To be stopped:",
+        "stopped": "Stopped before anything was sent.",
         "again": "To be tried again.",
         "held": "Held:",
         "filed": "Filed.",

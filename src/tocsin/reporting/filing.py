@@ -2,7 +2,8 @@
 
 The rules of section 3 of the reference. The journal is written before each step that could be at the service after a
 crash. What may or may not have been opened there is told to the hub as held and never sent again from here; what was
-opened and could not be finished is retracted, and only then taken anew.
+opened and could not be finished is retracted, and only then taken anew. Before each step the hub is asked whether a
+person wants the report stopped: until the last one has left, what is open is then retracted.
 """
 
 import hashlib
@@ -29,6 +30,7 @@ from tocsin.reporting.journal import Journal, Row, Step
 QUICK_TRIES: Final = 5
 LATER: Final = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4))
 """How long a report waits after its first, second, … failed attempt."""
+_STOPPED: Final = "A person stopped it."
 _FACTS: Final = TypeAdapter(Report)
 _GONE: Final = frozenset({answers.OK, answers.NO_SUCH_REPORT, answers.ALREADY_RETRACTED})
 
@@ -126,7 +128,10 @@ class Filing:
             self._tell(before)  # a hub that was restored from a copy may have forgotten
             return before.step
         self.journal.write(report, attempt, Step.GRANTED)
-        row = self._file(report, attempt, job)
+        if job["do"] == "stop":
+            row = self._give_up(report, attempt, Failed(_STOPPED), int(job["undo"]) if job.get("undo") else None)
+        else:
+            row = self._file(report, attempt, job)
         self._tell(row)
         return row.step
 
@@ -134,11 +139,13 @@ class Filing:
         undo = int(job["undo"]) if job.get("undo") else None
         try:
             xml, exhibits = self._prepare(report, job)
+            self._still_ours(report, attempt)
             if undo is not None:
                 filed = self._retract_first(report, attempt, undo)
                 if filed is not None:
                     return filed
                 undo = None
+                self._still_ours(report, attempt)
             return self._send(report, attempt, xml, exhibits)
         except Failed as failed:
             return self._give_up(report, attempt, failed, undo)
@@ -176,11 +183,10 @@ class Filing:
         """Open, fill and finish a report. Raises Failed."""
         remote = self._submit(report, attempt, xml)
         row = self.journal.write(report, attempt, Step.OPENED, remote)  # before anything else
-        self._say(row)
         try:
-            sent = [self._upload(remote, one) for one in exhibits]
+            sent = [self._upload(row, one) for one in exhibits]
             row = self.journal.write(report, attempt, Step.FINISHING, remote, files=sent)
-            answer = self._quickly(lambda: self.service.finish(remote), unknown_again=True)
+            answer = self._quickly(lambda: self._finish(row), unknown_again=True)
             if answer.outcome is not Outcome.DONE:
                 raise _failed(answer, "finished")
             return self.journal.write(report, attempt, Step.FILED, remote, files=sent)
@@ -218,12 +224,17 @@ class Filing:
         raise _failed(answer, "opened")
 
     def _still_ours(self, report: str, attempt: int) -> None:
-        """Ask again for the permission before the same attempt is repeated. Raises SupersededError."""
-        if int(self.desk.take(report, self.journal.id, self.environment)["attempt"]) != attempt:
+        """Ask again for the permission before something is sent. Raises SupersededError, and Failed once stopped."""
+        job = self.desk.take(report, self.journal.id, self.environment)
+        if int(job["attempt"]) != attempt:
             raise SupersededError("The hub has given this report out anew.")
+        if job["do"] == "stop":
+            raise Failed(_STOPPED)
 
-    def _upload(self, remote: int, one: Exhibit) -> dict[str, Any]:
-        """Send a file and what it is. Raises Failed."""
+    def _upload(self, row: Row, one: Exhibit) -> dict[str, Any]:
+        """Send a file and what it is, unless a person has stopped the report. Raises Failed."""
+        self._say(row)
+        remote = row.remote_id or 0
         answer = self._quickly(lambda: self.service.upload(remote, one.name, one.data))
         if answer.outcome is not Outcome.DONE:
             raise _failed(answer, "sent a file")
@@ -235,6 +246,11 @@ class Filing:
         if told.outcome is not Outcome.DONE:
             raise _failed(told, "told about a file")
         return {"evidence": one.evidence, "item": one.item, "file_id": answer.file_id, "md5": md5}
+
+    def _finish(self, row: Row) -> Answer:
+        """Close the report, unless a person has stopped it. Raises Failed."""
+        self._say(row)
+        return self.service.finish(row.remote_id or 0)
 
     def _undo(self, row: Row, sentence: str) -> Row:
         """Retract what is open at the service; return the attempt undone, filed, or as it was, to be tried again."""
@@ -320,12 +336,19 @@ class Filing:
         self.journal.tell(row)
 
     def _say(self, row: Row) -> None:
-        """Tell the hub that a report is open. If it cannot be told now, the end of the attempt will say it."""
+        """Tell the hub that a report is open, and hear whether it is to go on. Raises Failed where it is not.
+
+        If the hub cannot be told now, the end of the attempt will say it.
+        """
         told = {"journal": self.journal.id, "attempt": row.attempt, "state": "opened", "remote_id": row.remote_id}
         try:
-            self.desk.tell(row.report, told)
+            state = self.desk.tell(row.report, told)
+        except SupersededError as error:
+            raise Failed(str(error)) from error
         except DeskError:
             return
+        if state == "stopping":
+            raise Failed(_STOPPED)
 
     def _quickly(self, call: Callable[[], Answer], *, unknown_again: bool = False) -> Answer:
         """Make a call, and again a few times while it took no effect, or, where that is safe, while nobody knows."""

@@ -6,7 +6,7 @@ import pytest
 
 from tocsin.hub import views
 from tocsin.hub.refusals import Refused
-from tocsin.hub.reports import deciding, filing
+from tocsin.hub.reports import deciding, drafting, filing
 
 OTHER = "b" * 32
 
@@ -160,3 +160,52 @@ def test_evidence_leaves_for_the_one_that_files_and_is_logged(desk) -> None:
     desk.act(report, lambda s, r: filing.disclose(s, desk.worker, r, desk.digest, desk.now))
     with pytest.raises(Refused, match="no such evidence"):
         desk.act(report, lambda s, r: filing.disclose(s, desk.worker, r, "0" * 64, desk.now))
+
+
+def stop(desk, report) -> None:
+    desk.act(report, lambda s, r: drafting.discard(s, desk.who, r, "It was the wrong account", desk.now))
+
+
+def test_what_a_worker_has_is_stopped_once_the_worker_says_that_nothing_is_left(desk) -> None:
+    report = desk.approved()
+    desk.take(report)
+    desk.tell(report, 1, "opened", remote_id=4711)
+    stop(desk, report)
+    assert (desk.read(report).state, desk.queue()) == ("stopping", [report])
+    assert desk.queue(journal=OTHER) == []
+    with pytest.raises(Refused, match="not for filing"):
+        desk.take(report, journal=OTHER)
+    job = desk.take(report)
+    assert (job["attempt"], job["do"]) == (1, "stop")
+    assert "facts" not in job
+    assert desk.tell(report, 1, "opened", remote_id=4711) == "stopping"
+    assert desk.tell(report, 1, "again", sentence="It was retracted.") == "withdrawn"
+    assert (desk.queue(), desk.read(report).remote_id) == ([], None)
+    with pytest.raises(Refused, match="decide on it instead"):
+        stop(desk, report)
+
+
+def test_a_stop_that_came_too_late_ends_as_filed(desk) -> None:
+    report = desk.approved()
+    desk.take(report)
+    stop(desk, report)
+    assert desk.tell(report, 1, "opened", remote_id=4711) == "stopping"
+    assert desk.tell(report, 1, "filed", remote_id=4711) == "filed"
+    assert desk.read(report).preserve_until is not None
+
+
+def test_a_stop_before_it_was_opened_leaves_what_was_never_sent(desk) -> None:
+    report = desk.approved()
+    desk.take(report)
+    stop(desk, report)
+    assert desk.tell(report, 1, "again") == "discarded"
+
+
+def test_a_stopped_report_of_a_lost_worker_waits_for_a_person(desk, clock) -> None:
+    report = desk.approved()
+    desk.take(report)
+    stop(desk, report)
+    clock.forward(2 * 3600 + 1)
+    with desk.hub.store.session() as session:
+        assert filing.hold_lost(session, desk.now) == 1
+    assert desk.read(report).held_for == "worker-gone"

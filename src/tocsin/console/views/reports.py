@@ -30,7 +30,7 @@ _SAID: Final = {
     "ready": "Said. What happens next stands below.",
     "approved": "Approved; the worker takes it next.",
     "returned": "A draft again.",
-    "discarded": "It will not be sent.",
+    "discarded": "Noted: it is not to be sent.",
     "decided": "Decided.",
     "erased": "Its preservation has ended; the log says who decided it.",
 }

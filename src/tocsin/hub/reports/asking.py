@@ -34,6 +34,7 @@ WORDS: Final = MappingProxyType(
         State.APPROVED: "Approved; it waits for the worker.",
         State.FILING: "A worker is filing it.",
         State.OPENED: "A worker is filing it; it is open at the authority.",
+        State.STOPPING: "A person wants it stopped; the worker that has it stops before its next step.",
         State.HELD: "Held: a person must decide.",
         State.FILED: "Filed at the authority.",
         State.WITHDRAWING: "It is being withdrawn at the authority.",

@@ -150,10 +150,16 @@ def send_back(session: Session, who: Who, report: Report, reason: str, now: date
 
 
 def discard(session: Session, who: Who, report: Report, reason: str, now: datetime) -> None:
-    """Decide that a report is not sent. One that is open at the authority is retracted there first."""
-    if report.state not in (State.DRAFT, State.READY, State.APPROVED):
+    """Decide that a report is not sent. One that is open at the authority is retracted there first.
+
+    What a worker has is stopped: it hears so before its next step, and what is then open is retracted.
+    """
+    if report.state in (State.FILING, State.OPENED):
+        to, kind = State.STOPPING, "to-stop"
+    elif report.state in (State.DRAFT, State.READY, State.APPROVED):
+        to, kind = (State.WITHDRAWING, "to-retract") if report.undo_id else (State.DISCARDED, "discarded")
+    else:
         raise Refused(409, "state", f"Report R-{report.number} is {report.state}; decide on it instead.")
-    to, kind = (State.WITHDRAWING, "to-retract") if report.undo_id else (State.DISCARDED, "discarded")
     move(session, report, to, now, kind=kind, person_id=who.id, sentence=consultation.clean_reason(reason))
 
 

@@ -29,6 +29,10 @@ GIVE_UP: Final = timedelta(days=30)
 """How long a service that does not take a report is tried."""
 QUEUE_MOST: Final = 50
 
+_HELD_BY: Final = (State.FILING.value, State.OPENED.value, State.STOPPING.value)
+"""The states in which a worker has a report."""
+_DO: Final = {State.WITHDRAWING: "withdraw", State.STOPPING: "stop"}
+
 _FACTS: Final = TypeAdapter(cybertip.Report)
 
 
@@ -46,28 +50,22 @@ def queue(
         Report.state.in_((State.APPROVED.value, State.WITHDRAWING.value)),
         Report.not_before.is_(None) | (Report.not_before <= now),
     )
-    begun = [
-        each
-        for each in session.scalars(mine.where(Report.state.in_((State.FILING.value, State.OPENED.value))))
-        if each.journal == journal
-    ]
+    begun = [each for each in session.scalars(mine.where(Report.state.in_(_HELD_BY))) if each.journal == journal]
     for each in begun:
         each.heard_at = now
     found = [
-        *(each for each in begun if each.state == State.FILING),
+        *(each for each in begun if each.state != State.OPENED),
         *session.scalars(due.order_by(Report.escalated.desc(), Report.number)),
     ]
     return [
-        {"report": each.id, "number": each.number, "do": "withdraw" if each.state == State.WITHDRAWING else "file"}
+        {"report": each.id, "number": each.number, "do": _DO.get(State(each.state), "file")}
         for each in found[:QUEUE_MOST]
     ]
 
 
 def hold_lost(session: Session, now: datetime) -> int:
     """Hold the reports whose worker has not been heard from; return how many."""
-    query = select(Report).where(
-        Report.state.in_((State.FILING.value, State.OPENED.value)), Report.heard_at < now - LEASE
-    )
+    query = select(Report).where(Report.state.in_(_HELD_BY), Report.heard_at < now - LEASE)
     lost = list(session.scalars(query))
     for report in lost:
         _hold(session, report, "worker-gone", HELD_FOR["worker-gone"], now)
@@ -77,13 +75,16 @@ def hold_lost(session: Session, now: datetime) -> int:
 def take(
     session: Session, hub: Hub, worker: ReportWorker, report: Report, journal: str, environment: str, now: datetime
 ) -> dict[str, Any]:
-    """Give the permission to submit a report once, with all that the worker needs; again to the same journal only."""
+    """Give the permission to submit a report once, with all that the worker needs; again to the same journal only.
+
+    ``do`` is *stop* for one that a person wants stopped: nothing more of it is sent, and what is open is retracted.
+    """
     state = State(report.state)
     if environment != report.environment:
         raise Refused(409, "environment", f"Report R-{report.number} was approved for the {report.environment}.")
     if environment == settings.PRODUCTION and settings.environment(session) != settings.PRODUCTION:
         raise Refused(409, "production-off", "Production is off at the hub; an administrator turns it on there.")
-    if state is State.FILING and report.journal == journal:
+    if state in (State.FILING, State.STOPPING) and report.journal == journal:
         report.heard_at = now
     elif state is State.APPROVED:
         report.attempt += 1
@@ -96,10 +97,10 @@ def take(
         "number": report.number,
         "attempt": report.attempt,
         "environment": report.environment,
-        "do": "withdraw" if state is State.WITHDRAWING else "file",
+        "do": _DO.get(state, "file"),
         "undo": report.undo_id,
     }
-    return job if state is State.WITHDRAWING else job | _contents(session, hub, report)
+    return job if state in _DO else job | _contents(session, hub, report)
 
 
 def disclose(session: Session, worker: ReportWorker, report: Report, digest: str, now: datetime) -> None:
@@ -138,7 +139,7 @@ def tell(
     if said == "held" and report.state == State.WITHDRAWING:
         _held(session, report, told, now)
         return report.state
-    if attempt != report.attempt or report.state not in (State.FILING, State.OPENED) or report.journal != journal:
+    if attempt != report.attempt or report.state not in _HELD_BY or report.journal != journal:
         if said == "held" and report.state == State.HELD and attempt == report.attempt:
             _remember(report, told)
             return report.state
@@ -148,7 +149,9 @@ def tell(
         if report.state == State.FILING or report.remote_id != told["remote_id"]:
             report.remote_id, report.undo_id, report.hint_id = int(told["remote_id"]), None, None
             detail = {"remote_id": report.remote_id}
-            move(session, report, State.OPENED, now, kind="opened", sentence=_says(told), detail=detail)
+            stopping = report.state == State.STOPPING
+            to, kind = (State.STOPPING, "opened-late") if stopping else (State.OPENED, "opened")
+            move(session, report, to, now, kind=kind, sentence=_says(told), detail=detail)
     elif said == "again":
         _again(session, report, told, now)
     elif said == "held":
@@ -159,11 +162,18 @@ def tell(
 def _again(session: Session, report: Report, told: Mapping[str, Any], now: datetime) -> None:
     """Nothing of the attempt is left at the service: the report may be taken anew, after a while.
 
-    ``undo_id`` is an earlier report that could not be retracted yet: it is still to be, first.
+    ``undo_id`` is an earlier report that could not be retracted yet: it is still to be, first. What a person wanted
+    stopped is not taken anew.
     """
+    opened = report.remote_id is not None
     report.remote_id, report.undo_id = None, told.get("undo_id")
     report.journal, report.not_before = "", told.get("not_before")
-    if report.approved_at is not None and now - report.approved_at > GIVE_UP:
+    if report.state == State.STOPPING:
+        report.not_before = None
+        ended = (State.WITHDRAWN, "withdrawn") if opened else (State.DISCARDED, "stopped")
+        to, kind = (State.WITHDRAWING, "to-retract") if report.undo_id else ended
+        move(session, report, to, now, kind=kind)
+    elif report.approved_at is not None and now - report.approved_at > GIVE_UP:
         _hold(session, report, "no-answer", HELD_FOR["no-answer"], now)
     else:
         move(session, report, State.APPROVED, now, kind="again", sentence=_says(told))

@@ -16,8 +16,9 @@ class State(StrEnum):
     """Where a report is.
 
     ``draft`` → ``ready`` (for a second person, where that is asked for) → ``approved`` → ``filing`` (a worker may
-    submit) → ``opened`` (it has a number there) → ``filed``. ``held``: a person must decide. ``withdrawing`` →
-    ``withdrawn``: a person wants it retracted. ``discarded``: it was never sent.
+    submit) → ``opened`` (it has a number there) → ``filed``. ``held``: a person must decide. ``stopping``: a person
+    wants it stopped while a worker has it. ``withdrawing`` → ``withdrawn``: a person wants it retracted.
+    ``discarded``: it was never sent.
     """
 
     DRAFT = "draft"
@@ -25,6 +26,7 @@ class State(StrEnum):
     APPROVED = "approved"
     FILING = "filing"
     OPENED = "opened"
+    STOPPING = "stopping"
     HELD = "held"
     FILED = "filed"
     WITHDRAWING = "withdrawing"
@@ -43,8 +45,9 @@ NEXT: Final = MappingProxyType(
         State.APPROVED: frozenset(
             {State.FILING, State.DRAFT, State.DISCARDED, State.HELD, State.FILED, State.WITHDRAWING}
         ),
-        State.FILING: frozenset({State.OPENED, State.APPROVED, State.HELD, State.FILED}),
-        State.OPENED: frozenset({State.FILED, State.APPROVED, State.HELD}),
+        State.FILING: frozenset({State.OPENED, State.APPROVED, State.HELD, State.FILED, State.STOPPING}),
+        State.OPENED: frozenset({State.FILED, State.APPROVED, State.HELD, State.STOPPING}),
+        State.STOPPING: frozenset({State.WITHDRAWN, State.DISCARDED, State.WITHDRAWING, State.HELD, State.FILED}),
         State.HELD: frozenset({State.APPROVED, State.DRAFT, State.FILED, State.WITHDRAWING, State.DISCARDED}),
         State.WITHDRAWING: frozenset({State.WITHDRAWN, State.HELD, State.FILED}),
         State.FILED: frozenset({State.HELD}),
@@ -66,6 +69,7 @@ STATE_AFTER: Final = MappingProxyType(
         "decided-again": State.APPROVED,
         "taken": State.FILING,
         "opened": State.OPENED,
+        "to-stop": State.STOPPING,
         "held": State.HELD,
         "filed": State.FILED,
         "decided-filed": State.FILED,
@@ -73,6 +77,7 @@ STATE_AFTER: Final = MappingProxyType(
         "decided-retract": State.WITHDRAWING,
         "withdrawn": State.WITHDRAWN,
         "discarded": State.DISCARDED,
+        "stopped": State.DISCARDED,
         "decided-withdraw": State.DISCARDED,
         "taken-back": State.DISCARDED,
     }
