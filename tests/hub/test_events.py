@@ -17,8 +17,8 @@ def test_events_reach_who_wants_them_from_any_thread() -> None:
             )
             sender.start()
             sender.join()
-            first = await every.next(5)
-            mine = await north.next(5)
+            first = await every.next(60)
+            mine = await north.next(60)
             assert await north.next(0.01) is None
             return first, mine, bus.listeners
 
@@ -41,13 +41,23 @@ def test_a_slow_page_is_told_to_fetch_again() -> None:
     assert asyncio.run(scenario()) == ["resync"] + ["alert"] * 5
 
 
+def test_what_was_told_before_somebody_listened_is_known_to_be_missed() -> None:
+    bus = Bus()
+    bus.publish(Event("alert", "1", "north"))
+    told = bus.told
+    assert not bus.missed(told, lambda _: True)
+    bus.publish(Event("alert", "2", "south"))
+    assert bus.missed(told, lambda event: event.unit_id == "south")
+    assert not bus.missed(told, lambda event: event.unit_id == "north")
+
+
 def test_closing_ends_every_listening_also_later_ones() -> None:
     async def scenario() -> None:
         bus = Bus()
         with bus.subscribe() as page:
             bus.close()
             with pytest.raises(StopAsyncIteration):
-                await page.next(5)
+                await page.next(60)
         with bus.subscribe() as late:
             assert [event async for event in late] == []
 

@@ -35,17 +35,18 @@ _HEADINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who asks for what, of which hub, and when."""
+    """Who asks for what, of which hub, and when; ``told`` events had been published before anything was read for it."""
 
     request: Request
     hub: Hub
     who: Who
     now: datetime
+    told: int = 0
 
     def page(self, session: Session, name: str, /, *, status: int = 200, **facts: Any) -> HTMLResponse:
         """Render a page in its frame."""
         shown = frame(session, self.who)
-        return pages.page(self.request, name, self.who, status, frame=shown, **facts)
+        return pages.page(self.request, name, self.who, status, frame=shown, told=self.told, **facts)
 
     def person(self, session: Session) -> Person:
         """Return the visitor's own row, for writing."""
@@ -62,7 +63,7 @@ def visit(*roles: str) -> Callable[[Request], Awaitable[Visit]]:
     async def dependency(request: Request) -> Visit:
         who = await known(request)
         hub = of(request)
-        return Visit(request, hub, who, hub.clock.now())
+        return Visit(request, hub, who, hub.clock.now(), hub.bus.told)
 
     return dependency
 

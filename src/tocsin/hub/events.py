@@ -72,13 +72,28 @@ class Bus:
         self._lock = threading.Lock()
         self._subscriptions: set[Subscription] = set()
         self._closed = False
+        self._told = 0
+        self._last: dict[str, tuple[int, Event]] = {}
 
     def publish(self, event: Event) -> None:
         """Tell every listener that wants ``event``. Never blocks; safe from any thread."""
         with self._lock:
+            self._told += 1
+            self._last[event.unit_id] = (self._told, event)
             listeners = tuple(self._subscriptions)
         for listener in listeners:
             listener.put(event)
+
+    @property
+    def told(self) -> int:
+        """How many events were published so far: who reads this and then the store has missed none of them."""
+        return self._told
+
+    def missed(self, told: int, wanted: Callable[[Event], bool]) -> bool:
+        """Say whether an event that ``wanted`` accepts, the last of its unit, came after ``told`` of them."""
+        with self._lock:
+            last = tuple(self._last.values())
+        return any(number > told and wanted(event) for number, event in last)
 
     @contextmanager
     def subscribe(self, wanted: Callable[[Event], bool] = lambda _: True) -> Iterator[Subscription]:

@@ -1,4 +1,6 @@
+import asyncio
 import json
+import re
 
 from tocsin.console.views import live
 from tocsin.console.visit import Visit
@@ -57,6 +59,34 @@ def test_a_tick_tells_counts_and_the_newest_evidence(site):
     assert data["counts"]["silent"] == 1
     assert data["last_evidence"].endswith("Z")
     assert read(live.tick(visit_of(site, "ada")))[1] == {"counts": {}, "last_evidence": None}
+
+
+def begins_with(site, who, told):
+    """Return what a page hears before anything new happens."""
+
+    async def heard():
+        stream = live._stream(visit_of(site, who), site.seeded.cookies[who], told)
+        try:
+            sent = [await anext(stream) for _ in range(2)]
+            site.hub.bus.close()
+            return [*sent, *[message async for message in stream]]
+        finally:
+            await stream.aclose()
+
+    return [message.decode().splitlines()[0] for message in asyncio.run(heard())]
+
+
+def test_a_page_fetches_again_what_changed_before_it_listened(site):
+    page = site.get("ines", "/alerts").text
+    told = int(re.search(r'data-live="/live\?told=(\d+)"', page)[1])
+    site.hub.bus.publish(Event("alert", site.seeded.alerts["top"], site.seeded.people["ines"].unit_id))
+    assert begins_with(site, "ines", told) == ["retry: 2000", "event: tick", "event: resync"]
+
+
+def test_a_page_that_missed_nothing_fetches_nothing_again(site):
+    told = site.hub.bus.told
+    site.hub.bus.publish(Event("alert", "another unit's", site.seeded.people["tom"].unit_id))
+    assert begins_with(site, "ines", told) == ["retry: 2000", "event: tick"]
 
 
 def test_nobody_listens_without_signing_in(site):

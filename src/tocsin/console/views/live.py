@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
@@ -29,21 +29,28 @@ _SETTLING: Final = ("closed", "confirmed", "reopened")
 
 
 @router.get("/live")
-async def live(request: Request, at: Annotated[Visit, Depends(visit())]) -> StreamingResponse:
-    """Stream alerts, devices and counts of the visitor's unit until the session or the hub ends."""
+async def live(
+    request: Request, at: Annotated[Visit, Depends(visit())], told: Annotated[int | None, Query(ge=0)] = None
+) -> StreamingResponse:
+    """Stream alerts, devices and counts of the visitor's unit until the session or the hub ends.
+
+    It begins with ``resync`` for a page that was made when fewer events had been ``told``.
+    """
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        _stream(at, request.cookies.get(COOKIE, "")), media_type="text/event-stream", headers=headers
+        _stream(at, request.cookies.get(COOKIE, ""), told), media_type="text/event-stream", headers=headers
     )
 
 
-async def _stream(at: Visit, cookie: str) -> AsyncIterator[bytes]:
+async def _stream(at: Visit, cookie: str, told: int | None = None) -> AsyncIterator[bytes]:
     def wanted(event: Event) -> bool:
         return event.kind == "resync" or visibility.sees_unit(at.who, event.unit_id)
 
     with at.hub.bus.subscribe(wanted) as subscription:
         yield b"retry: 2000\n\n"
         yield await run_in_threadpool(tick, at)
+        if told is not None and at.hub.bus.missed(told, wanted):
+            yield write("resync", {})
         while True:
             try:
                 event = await subscription.next(TICK_S)

@@ -24,16 +24,16 @@ export function placeRow(alert) {
   holder.innerHTML = alert.html; // the hub's own escaped row, never words from a screen
   const row = holder.content.firstElementChild;
   if (!row) return;
+  const focused = old && old === document.activeElement;
   if (old && !alert.rings) {
-    const focused = old === document.activeElement;
     old.replaceWith(row);
-    if (focused) row.focus();
   } else {
     old?.remove();
     row.classList.add("arrived");
     board.prepend(row);
     board.querySelector(".empty")?.remove();
   }
+  if (focused) row.focus({ preventScroll: true });
   localise(row);
   window.htmx?.process(row);
   markCurrent();
@@ -82,7 +82,8 @@ function tellElsewhere(alert, here) {
 }
 
 function refresh(part) {
-  window.htmx?.ajax("GET", location.pathname + location.search, { target: part, select: part, swap: "outerHTML" });
+  const asked = window.htmx?.ajax("GET", location.pathname + location.search, { target: part, select: part, swap: "outerHTML" });
+  asked?.catch(() => {}); // the hub is away, or the page is left: what is shown stays, and is fetched when it is back
 }
 
 export function refreshBoard() {
