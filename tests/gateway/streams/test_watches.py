@@ -1,8 +1,11 @@
 """All streams of a gateway: taken up again after a restart, each end told."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +18,23 @@ from tiny_onnx import MANIFEST, model
 from tocsin.detectors import making
 from tocsin.detectors.ladder import LadderError
 from tocsin.gateway.gateway import Gateway
+from tocsin.gateway.refusals import Refused
 from tocsin.gateway.settings import Settings
+from tocsin.gateway.streams.watches_tables import StreamWatch
 from tocsin.gateway.webhooks_tables import Delivery
-from tocsin.model import Fingerprints, Kind, MediaSeen
+from tocsin.model import Fingerprints, Kind, MediaSeen, SystemClock
+
+UNSENT = "udp://0.0.0.0:9895"
+"""A stream that nobody sends."""
+
+
+class Later(SystemClock):
+    """A clock that the test puts forward by days."""
+
+    days = 0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(days=self.days)
 
 
 def test_streams_are_taken_up_again_after_a_restart(tmp_path: Path) -> None:
@@ -43,6 +60,54 @@ def test_streams_are_taken_up_again_after_a_restart(tmp_path: Path) -> None:
 
     kept, _ = asyncio.run(first())
     assert asyncio.run(second()) == [(kept, "kept")]
+
+
+def test_of_a_stream_that_is_over_only_what_is_told_of_it_is_held(tmp_path: Path, serve: Callable) -> None:
+    """An ended task keeps its last frames, and in them the bytes that came last: a segment each, for 500 streams."""
+
+    async def go() -> list[weakref.ref]:
+        gateway = Gateway.open(Settings(data=tmp_path, allow_private=True))
+        tasks = []
+        for name in ("ended", "stopped"):
+            held = await gateway.watches.begin(serve({"/s": b"no stream"}) + "/s" if name == "ended" else UNSENT, name)
+            tasks.append(weakref.ref(held.task))
+            if name == "ended":
+                await asyncio.wait({held.task})
+            await asyncio.sleep(0)
+            await gateway.watches.end(held.id)
+            assert held.told(events=True)["events"] == []
+        await asyncio.gather(*gateway.watches._sending)
+        assert [one.name for one in gateway.watches.every()] == ["ended", "stopped"]
+        with pytest.raises(Refused, match="over"):
+            await gateway.watches.said(held.id, [])
+        del held
+        gc.collect()
+        left = [task() for task in tasks]
+        await gateway.watches.close()
+        gateway.close()
+        return left
+
+    assert asyncio.run(go()) == [None, None]
+
+
+def test_a_stream_is_forgotten_half_a_year_after_its_end(tmp_path: Path) -> None:
+    clock = Later()
+
+    async def go() -> list[str]:
+        gateway = Gateway.open(Settings(data=tmp_path, clock=clock))
+        left = []
+        for name, days in (("long ago", 0), ("lately", 30), ("now", 170)):
+            clock.days += days
+            held = await gateway.watches.begin(UNSENT, name)
+            await gateway.watches.end(held.id)
+            await asyncio.gather(*gateway.watches._sending)
+        with gateway.store.reading() as session:
+            left = list(session.scalars(select(StreamWatch.name).order_by(StreamWatch.began_at)))
+        await gateway.watches.close()
+        gateway.close()
+        return left
+
+    assert asyncio.run(go()) == ["lately", "now"]
 
 
 def rungs(settings: Settings, url: str) -> list[tuple[str, str]]:

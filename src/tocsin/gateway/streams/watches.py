@@ -9,9 +9,10 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tocsin.detectors.ladder import HOLD, NAMES, Ladder
 from tocsin.detectors.live_stream import LiveStream
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 MOST_STREAMS: Final = 2000
+KEPT: Final = timedelta(days=180)
+"""How long a stream that is over is remembered: until then a decision on it at the hub is told to the platform."""
 _MOST_OVER: Final = 500
 _MOST_EVENTS: Final = 200
 _MOST_FOUND: Final = 5000
@@ -48,7 +51,10 @@ _ANSWER_S: Final = 30.0
 
 @dataclass(slots=True)
 class Held:
-    """One stream: its watch, the task that runs it, and the findings so far."""
+    """One stream: its watch, the task that runs it, and the findings so far.
+
+    A stream that is ``over`` has no task any more: an ended task keeps what it last held in its hands.
+    """
 
     id: str
     name: str
@@ -57,6 +63,7 @@ class Held:
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=_MOST_EVENTS))
     found: int = 0
     rung: int = 0
+    over: bool = False
 
     def told(self, events: bool = False) -> dict[str, Any]:
         """Return the stream as JSON, with its findings where asked for."""
@@ -99,7 +106,7 @@ class Watches:
 
     async def begin(self, url: str, name: str = "", terms: Terms | None = None) -> Held:
         """Begin to watch a stream. Raises Refused for an address that is not watched, or for too many streams."""
-        if sum(1 for one in self._held.values() if one.task is not None and not one.task.done()) >= MOST_STREAMS:
+        if sum(1 for one in self._held.values() if not one.over) >= MOST_STREAMS:
             raise Refused(409, f"{MOST_STREAMS:,} streams are watched already.")
         try:
             vet(parse(url, self._rules), self._rules)
@@ -114,15 +121,15 @@ class Watches:
     async def end(self, name: str) -> Held:
         """Stop watching a stream. Raises Refused (404)."""
         held = self.one(name)
-        if held.task is not None and not held.task.done():
-            held.task.cancel()
-            await asyncio.gather(held.task, return_exceptions=True)
+        if (task := held.task) is not None:
+            task.cancel()
+            await asyncio.wait({task})
         return held
 
     async def said(self, name: str, messages: Sequence[Said]) -> list[Finding]:
         """Take in messages of a stream's chat; return what they give rise to. Raises Refused (404, 409)."""
         held = self.one(name)
-        if held.task is None or held.task.done():
+        if held.task is None:
             raise Refused(409, "The stream is over; its chat is no longer read with it.")
         return await held.watch.weighing.said(messages)
 
@@ -134,7 +141,7 @@ class Watches:
         linked: dict[str, list[str]] = {}
         for held in self._held.values():
             account, watch = held.watch.terms.account, held.watch
-            if not account or held.task is None or held.task.done():
+            if not account or held.task is None:
                 continue
             made = tuple(one for one in seen.payments if one.to == account and one.at >= watch.began)
             if made and watch.weighing.concerns(seen.account, for_review=for_review):
@@ -256,7 +263,7 @@ class Watches:
 
         held = Held(name, own, Watch(address, self._pool, Ways(self._rules), terms, self._clock, weighing))
         self._held[name] = held
-        over = [one for one in self._held.values() if one.task is not None and one.task.done()]
+        over = [one for one in self._held.values() if one.over]
         for one in over[: max(0, len(over) - _MOST_OVER)]:
             self._held.pop(one.id)
         return held
@@ -266,6 +273,7 @@ class Watches:
         held.task.add_done_callback(lambda _: self._over(held))
 
     def _over(self, held: Held) -> None:
+        held.task, held.over = None, True
         if self._closing:
             return
         told = held.told()
@@ -301,10 +309,12 @@ class Watches:
             session.add(row)
 
     def _finish(self, name: str, told: dict[str, Any]) -> None:
+        now = self._clock.now()
         with self._store.session() as session:
             row = session.get(StreamWatch, name)
             if row is not None:
-                row.ended_at, row.last = self._clock.now(), told
+                row.ended_at, row.last = now, told
+            session.execute(delete(StreamWatch).where(StreamWatch.ended_at < now - KEPT))
 
     def _unended(self) -> list[StreamWatch]:
         with self._store.reading() as session:
