@@ -3,6 +3,7 @@ import sqlite3
 import httpx
 import pytest
 
+from tocsin.exchange.files import WholeFile
 from tocsin.exchange.pages import Page
 from tocsin.gateway.exchanges import running
 from tocsin.matching.lists import Entry, HashList, Rejected
@@ -160,6 +161,24 @@ def test_a_service_that_lost_most_of_its_list_is_not_believed_until_a_person_say
     assert desk.exchanges.run(exchange, source=upstream.source()).complete
     assert live(exchange) == {pdq(5)}
     assert not desk.exchanges.get(exchange).allow_shrink
+
+
+@pytest.mark.parametrize("emptied", ["", "id,pdq_hash_v2\n1,zz\n", "pdq\n" + "zz\n" * 9])
+def test_a_file_without_one_entry_empties_no_bank_until_a_person_says_so(desk, exchange, live, pdq, tmp_path, emptied):
+    path = tmp_path / "list.csv"
+    path.write_text("pdq\n" + "".join(f"{pdq(n)}\n" for n in range(3)))
+    assert desk.exchanges.run(exchange, source=WholeFile(path)).complete
+    path.write_text(emptied)
+    held = desk.exchanges.run(exchange, source=WholeFile(path))
+    assert not held.complete
+    assert live(exchange) == {pdq(n) for n in range(3)}
+    path.write_text(f"pdq\n{pdq(7)}\n")
+    assert desk.exchanges.run(exchange, source=WholeFile(path)).complete
+    assert live(exchange) == {pdq(7)}
+    path.write_text("")
+    desk.exchanges.allow_shrink(exchange)
+    assert desk.exchanges.run(exchange, source=WholeFile(path)).complete
+    assert live(exchange) == set()
 
 
 def test_bad_records_are_left_out_counted_and_kept_with_their_reason(desk, exchange, upstream, live, pdq):

@@ -32,7 +32,8 @@ MOST_GONE = 0.5
 """Share of a bank that one full reading may withdraw by itself; more waits for a person."""
 
 FEW = 100
-"""A bank of so few entries may lose any share."""
+"""A bank of so few entries may lose any share, but not all of it: a file that was emptied, or whose columns were named
+anew, is a fault of any size."""
 
 MOST_LEFT_OUT = 1000
 BY_HAND = re.compile(r"content-[1-9][0-9]*", re.ASCII)
@@ -183,14 +184,16 @@ class Run:
         view = HashList.open(self._folder).view
         if not view.entries:
             return
-        gone = [
-            (key, int(part.columns["updated"][row]))
-            for part, row, key in _live(view)
-            if self._seen_keys().lacks(key) and not BY_HAND.fullmatch(part.text(row)[0])
-        ]
+        fed, gone = 0, []
+        for part, row, key in _live(view):
+            if not BY_HAND.fullmatch(part.text(row)[0]):
+                fed += 1
+                if self._seen_keys().lacks(key):
+                    gone.append((key, int(part.columns["updated"][row])))
         if not gone:
             return
-        if len(gone) > MOST_GONE * view.entries and view.entries > FEW and not self._may_shrink():
+        many = len(gone) == fed or (len(gone) > MOST_GONE * view.entries and view.entries > FEW)
+        if many and not self._may_shrink():
             raise Unusable(
                 f"The exchange no longer has {len(gone):,} of the {view.entries:,} entries of this bank. That may be a "
                 "fault of theirs, so they stay until a person says otherwise: tocsin gateway exchange run "
