@@ -87,6 +87,26 @@ def test_an_export_is_asked_for_and_only_for_its_writer(run, source, tmp_path):
     assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 3
 
 
+def test_an_export_that_cannot_hold_the_whole_list_says_so(run, tmp_path):
+    (tmp_path / "clip.txt").write_text("".join(f"{at},100,{pdq(at)},{at}.0\n" for at in range(3)))
+    run("build", "x", "--from", "clip.txt", "--out", "l")
+    said = "has no place for frames of videos; --format jsonl holds the whole list"
+    assert said in run("export", "l", "--out", "a.csv", "--disclose-hashes").stderr
+    assert said not in run("export", "l", "--out", "a.jsonl", "--format", "jsonl", "--disclose-hashes").stderr
+
+
+def test_a_full_disk_leaves_the_list_as_it_was(run, source, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    build(run)
+    (tmp_path / "new.txt").write_text(f"{M[8]}\n")
+    monkeypatch.setattr("tocsin.matching.lists.changing.write_part", full)
+    said = "l cannot be changed: No space left on device. It is as it was."
+    assert said in run("add", "l", "--from", "new.txt", code=2).stderr
+    assert json.loads(run("info", "l", "--json").stdout)["entries"] == 3
+
+
 def test_terms_that_forbid_an_export_are_kept(run, source, tmp_path):
     build(run, "--no-export", "--terms", "Never to be passed on.")
     said = run("export", "l", "--out", "x", "--disclose-hashes", code=2).stderr

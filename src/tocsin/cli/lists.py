@@ -113,8 +113,10 @@ def add(
         with ExitStack() as stack, _progress("Reading", (*sources, *more), as_json) as tell:
             rows = _sources((*sources, *more), how, windows, stack, tell.at)
             report = lists.add(folder, rows, key, tell.rows, tell.stage)
-    except (lists.ListError, OSError) as error:
+    except lists.ListError as error:
         raise Failure(error) from error
+    except OSError as error:
+        raise Failure(f"{folder} cannot be changed: {error.strerror or error}. It is as it was.") from error
     _report(report, folder, as_json)
 
 
@@ -203,6 +205,12 @@ def export(
         if not terms.may_export and not against_terms:
             said = f" They say: {_plain(terms.terms)}" if terms.terms else ""
             raise Failure(f"The terms of {terms.name} forbid to pass entries on (may_export: false).{said}")
+        left_out = opened.view.kinds() & {"csv": {"frames"}, "text": {"frames", "window"}}.get(form, set())
+        if left_out:
+            said = " and ".join(
+                {"frames": "frames of videos", "window": "windows of pictures"}[one] for one in left_out
+            )
+            click.echo(f"Warning: {form} has no place for {said}; --format jsonl holds the whole list.", err=True)
         if not disclose_hashes:
             asked = f"{out} will hold {_entries(opened.view.entries)} of {terms.name} in the clear. Write it?"
             click.confirm(asked, abort=True, err=True)

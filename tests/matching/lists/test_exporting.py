@@ -52,3 +52,13 @@ def test_nothing_is_written_over(tmp_path):
     with pytest.raises(ListError, match="cannot be written"):
         export(tmp_path / "out", [], "csv")
     assert name_of(Entry(1, key=b"\x01" * 16)) == "01" * 8
+
+
+def test_half_an_export_is_taken_away(tmp_path):
+    def full():
+        yield ENTRIES[0]
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ListError, match="cannot be written: No space left on device"):
+        export(tmp_path / "out", full(), "csv")
+    assert not (tmp_path / "out").exists()

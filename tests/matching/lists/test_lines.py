@@ -30,5 +30,13 @@ def test_bytes_that_are_no_letters_do_not_stop_it():
     assert list(lines_of(io.BytesIO(b"ok\n\xff\xfe\xfa bad\nok\n")))[2] == (3, "ok")
 
 
+def test_lines_of_a_file_that_is_closed_meanwhile_are_let_go_of():
+    file = io.BytesIO(b"one\ntwo\n")
+    lines = lines_of(file)
+    assert next(lines) == (1, "one")
+    file.close()
+    lines.close()
+
+
 def test_short_heads_are_utf_8():
     assert encoding_of(b"") == encoding_of(b"a") == ("utf-8", 0)

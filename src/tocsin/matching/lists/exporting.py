@@ -30,11 +30,17 @@ def export(path: Path, entries: Iterable[Entry], form: str, progress: Callable[[
 
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise ListError(f"{path} cannot be written: {error.strerror or error}.") from error
+    try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="") as file:
             for line in lines(counted()):
                 file.write(line)
-    except OSError as error:
-        raise ListError(f"{path} cannot be written: {error.strerror or error}.") from error
+    except BaseException as error:
+        path.unlink(missing_ok=True)  # half a list looks like a whole one
+        if isinstance(error, OSError):
+            raise ListError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise
     return count
 
 

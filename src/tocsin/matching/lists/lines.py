@@ -1,6 +1,7 @@
 """Text files as lists come in: any Unicode encoding with a byte order mark, any line end, lines of bounded length."""
 
 import codecs
+import contextlib
 import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -59,7 +60,8 @@ def lines_of(file: BinaryIO) -> Iterator[tuple[int, str] | Rejected]:
             if line:
                 yield number, line
     finally:
-        text.detach()
+        with contextlib.suppress(ValueError):  # where reading ended early, its owner has closed the file already
+            text.detach()
 
 
 def _start(file: BinaryIO) -> tuple[str, int]:
