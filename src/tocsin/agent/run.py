@@ -3,7 +3,6 @@
 The main thread only decides: it takes what the notice, the hub, the signals and the crew report, one at a time.
 """
 
-import json
 import os
 import queue
 import signal
@@ -25,6 +24,7 @@ from tocsin.agent.memory import Memory
 from tocsin.agent.notice import Acceptances, words
 from tocsin.agent.notice_x11 import X11Notice, check_display
 from tocsin.agent.sensing import OpenSenses, open_senses
+from tocsin.agent.status import Status
 from tocsin.detectors import ALL
 from tocsin.evidence.keys import DeviceKey, KeyFileError
 from tocsin.model import Clock, Detector, EntryKind, Rect, SystemClock, utc_text
@@ -33,7 +33,6 @@ from tocsin.placement.blobs import Blobs
 from tocsin.placement.config import Config, Folders, PlacementError
 from tocsin.placement.courier import EvidenceCourier, OrderCourier
 from tocsin.placement.crew import Crew
-from tocsin.placement.disk import Disk
 from tocsin.placement.journal import Journal
 from tocsin.placement.platform import boot_identity, lower_privilege, runs_as_root, take_lock
 from tocsin.placement.standing import Standing
@@ -349,24 +348,24 @@ class Agent:
             stop.wait(1.0)
 
     def _write_status(self, sentence: str = "") -> None:
-        """Leave a small file for ``tocsin agent status``; it holds nothing that was seen."""
+        """Leave word of how the agent stands for ``tocsin agent status``."""
         box = self._box_told = self.notice.accept_box
-        raw = {
-            "pid": os.getpid(),
-            "since": utc_text(self._started),
-            "at": utc_text(self._clock.now()),
-            "notice": self._notice_state,
-            "accept": [box.x, box.y, box.w, box.h] if box else None,
-            "collecting": self._collecting.running,
-            "connected": self._uplink.state.connected,
-            "hub": self._uplink.state.sentence,
-            "waiting": self.journal.pending,
-            "untold": self.journal.untold,
-            "degradations": list(self._degradations),
-            "sentence": sentence,
-        }
+        status = Status(
+            pid=os.getpid(),
+            since=utc_text(self._started),
+            at=utc_text(self._clock.now()),
+            notice=self._notice_state,
+            accept=(box.x, box.y, box.w, box.h) if box else None,
+            collecting=self._collecting.running,
+            connected=self._uplink.state.connected,
+            hub=self._uplink.state.sentence,
+            waiting=self.journal.pending,
+            untold=self.journal.untold,
+            degradations=self._degradations,
+            sentence=sentence,
+        )
         try:
-            Disk().replace(self.folders.status, json.dumps(raw).encode())
+            status.write(self.folders.status)
         except OSError:
             self._health.count("status-not-written")
 
