@@ -56,6 +56,16 @@ def test_looks_are_counted_whether_they_match_or_not() -> None:
     assert [one.rung for one in found] == [NOTE]
 
 
+def test_of_a_stream_that_is_over_no_frame_and_no_author_is_held() -> None:
+    said = [Said("hello", author=f"viewer-{n}") for n in range(5)]
+    weighing, found = weighed(*[LISTED] * 5, said=said)
+    assert found
+    assert weighing.concerns("viewer-3", for_review=False)
+    weighing.forget()
+    assert not weighing.concerns("viewer-3", for_review=False)
+    assert (weighing._frames, len(weighing._authors)) == ([], 0)
+
+
 def test_the_same_in_two_near_frames_rings() -> None:
     _, found = weighed(LISTED, OTHER, LISTED)
     assert [one.rung for one in found] == [NOTE, RING]

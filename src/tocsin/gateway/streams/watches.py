@@ -274,6 +274,7 @@ class Watches:
 
     def _over(self, held: Held) -> None:
         held.task, held.over = None, True
+        held.watch.weighing.forget()
         if self._closing:
             return
         told = held.told()

@@ -120,7 +120,7 @@ class Weighing:
         self._queue.put_nowait((self.looked, look, self.lookups.of(fingerprints(look))))
 
     async def run(self) -> None:
-        """Weigh looks until told to end."""
+        """Weigh looks until told to end, and seal what is still to come."""
         while (taken := await self._queue.get()) is not None:
             number, look, answer = taken
             try:
@@ -130,10 +130,20 @@ class Weighing:
             except Exception:
                 self.failed += 1
                 _log.exception("A frame of stream %s could not be compared", self.stream)
+        await self._settled()
 
     async def end(self) -> None:
         """Weigh what waits, seal what is still to come, and end."""
         self._queue.put_nowait(None)
+        await self._settled()
+
+    def forget(self) -> None:
+        """Let go of what is only needed while the stream is watched: its frames, who wrote, what was paid."""
+        self._frames, self._paid = [], {}
+        self._authors.clear()
+
+    async def _settled(self) -> None:
+        """Wait until what is still to be sealed is."""
         if self._later:
             await asyncio.gather(*self._later, return_exceptions=True)
 
