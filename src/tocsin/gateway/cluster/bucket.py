@@ -151,6 +151,7 @@ class Bucket:
             raise self._silent(error) from error
 
     def _silent(self, error: Exception) -> BucketError:
+        """Return the sentence for whatever obstore raised: its own errors and Python's have no parent in common."""
         return BucketError(f"{self.name} does not answer: {_first_line(error)}")
 
 
