@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import faults
 from faults import EVIDENCE, JOURNAL, Fault, FaultProxy
-from ground import Ground, Outcome, small_disk
+from ground import PATIENCE_S, Ground, Outcome, small_disk
 
 from tocsin.demo.desktop import until
 
@@ -41,7 +41,7 @@ def outage(ground: Ground, seconds: float, rate: float = 10.0) -> Outcome:
     time.sleep(seconds)
     ground.stage.start_hub()
     back = time.monotonic()
-    until(lambda: len(ground.hear().durable) >= int(rate * (seconds + 4)), 60, "the last finding")
+    until(lambda: len(ground.hear().durable) >= int(rate * (seconds + 4)), PATIENCE_S, "the last finding")
     return ground.outcome(f"hub down for {seconds:.0f} s", since, ground.drained(back))
 
 
@@ -54,7 +54,7 @@ def hub_kills(ground: Ground, times: int, rate: float = 25.0) -> Outcome:
         time.sleep(chance.uniform(0.2, 0.8))
         kind = (JOURNAL, EVIDENCE)[number % 2]
         ground.proxy.plan(kind, [faults.during(ground.kill_hub, chance.uniform(0.0, 0.02))])
-        until(ground.hub_is_dead, 30, "the hub's end")
+        until(ground.hub_is_dead, PATIENCE_S, "the hub's end")
         ground.stage.start_hub()
     return finish(ground, f"hub killed (kill -9) {times} times while it writes", since)
 
@@ -65,11 +65,12 @@ def agent_kills(ground: Ground, times: int, rate: float = 50.0) -> Outcome:
     name, since = ground.begin(), ground.last()
     for number in range(times):
         ground.start_agent(f"{name}-{number}", rate=rate)
+        some_found(ground, f"{name}-{number}-")
         time.sleep(chance.uniform(0.2, 1.2))
         ground.kill_agent()
     ground.start_agent(f"{name}-last", rate=rate, count=20)
     began = time.monotonic()
-    until(lambda: f"{name}-last-19" in ground.hear().durable, 30, "the last finding")
+    until(lambda: f"{name}-last-19" in ground.hear().durable, PATIENCE_S, "the last finding")
     return ground.outcome(f"agent killed (kill -9) {times} times", since, ground.drained(began))
 
 
@@ -111,7 +112,7 @@ def on_the_wire(
     for kind, plan in plans.items():
         ground.proxy.plan(kind, [step for fault in plan for step in (fault, None)])
     ground.start_agent(tag, rate=rate, proxied=True)
-    until(lambda: not any(map(ground.proxy.left, plans)), 300, "the last fault")
+    until(lambda: not any(map(ground.proxy.left, plans)), 2 * PATIENCE_S, "the last fault")
     time.sleep(hold)
     return finish(ground, name, since)
 
@@ -154,9 +155,19 @@ def finish(ground: Ground, name: str, since: int, from_: float | None = None) ->
     """Let the agent find nothing more and send what it has; then count. Times run from ``from_``, or from now."""
     began = time.monotonic() if from_ is None else from_
     assert ground.agent is not None
+    some_found(ground)
     os.kill(ground.agent.pid, signal.SIGUSR2)
-    until(ground.quiet, 30, "the agent's last finding")
+    until(ground.quiet, PATIENCE_S, "the agent's last finding")
     return ground.outcome(name, since, ground.drained(began))
+
+
+def some_found(ground: Ground, prefix: str = "") -> None:
+    """Wait until a dozen findings are on the device's disk: an agent that has not got so far has nothing to lose."""
+
+    def durable() -> int:
+        return sum(each.startswith(prefix) for each in ground.hear().durable)
+
+    until(lambda: durable() >= 12, PATIENCE_S, "a dozen findings")
 
 
 def full_disk(ground: Ground, refusals: int, rate: float = 400.0) -> Outcome:
@@ -166,13 +177,13 @@ def full_disk(ground: Ground, refusals: int, rate: float = 400.0) -> Outcome:
         ground.start_agent(tag, rate=rate, proxied=True, limit=limit)
         time.sleep(0.3)
         make_full()
-        until(lambda: len(ground.hear().refused) >= refusals // 2, 120, "half of the refusals")
+        until(lambda: len(ground.hear().refused) >= refusals // 2, PATIENCE_S, "half of the refusals")
         ground.kill_agent()
         ground.start_agent(f"{tag}-again", rate=rate, proxied=True, limit=limit)
-        until(lambda: len(ground.hear().refused) >= refusals, 120, "the refusals")
+        until(lambda: len(ground.hear().refused) >= refusals, PATIENCE_S, "the refusals")
         make_room()
         room = time.monotonic()
-        until(lambda: ground.arrived(since).counted["finding"] >= refusals, 90, "the signed count")
+        until(lambda: _counted(ground, since), PATIENCE_S, "the signed count")
         how = "disk full, agent killed meanwhile" if not limit else "files limited in size, agent killed meanwhile"
         result = finish(ground, f"{how}; then room", since, room)
     said, there = ground.hear(), ground.arrived(since)
@@ -264,6 +275,11 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     if trouble:
         tables.append({"name": "also seen", "columns": ["in", "what"], "rows": trouble})
     return {"title": "Findings lost over outages, kills, refusals and a full disk", "tables": tables}
+
+
+def _counted(ground: Ground, since: int) -> bool:
+    """Say whether as many refusals were counted at the hub as the agent has told of."""
+    return ground.arrived(since).counted["finding"] >= len(ground.hear().refused)
 
 
 def _between(low: int, value: int, high: int) -> int:

@@ -29,6 +29,8 @@ from tocsin.hub.store import Store
 from tocsin.hub.store.schema import EvidenceRecord, FindingRecord, JournalEntry
 
 AGENT = Path(__file__).with_name("loss_agent.py")
+PATIENCE_S = 240.0
+"""How long anything may take before it counts as not happening: far longer than it does on a busy machine."""
 
 
 @dataclass(slots=True)
@@ -135,7 +137,7 @@ class Ground:
         argv += ["--hub", self.proxy.url if proxied else self.stage.url, "--rate", str(rate), "--count", str(count)]
         agent = self.agent = self.stage.processes.start([*argv, "--file-limit", str(limit)], log=log)
         self._open.append(log)
-        until(lambda: b"started" in log.read_bytes() or agent.poll() is not None, 30, "the agent")
+        until(lambda: b"started" in log.read_bytes() or agent.poll() is not None, PATIENCE_S, "the agent")
         if agent.poll() is not None:
             raise RuntimeError(f"the agent did not start: {log.read_text()[-2000:]}")
         return agent
@@ -227,7 +229,7 @@ class Ground:
         with self.store.reading() as session:
             return max(session.scalars(select(JournalEntry.seq)), default=0)
 
-    def drained(self, from_: float, seconds: float = 90.0) -> tuple[float | None, float | None]:
+    def drained(self, from_: float, seconds: float = PATIENCE_S) -> tuple[float | None, float | None]:
         """Wait until all that is on the device's disk is at the hub; seconds after ``from_`` for both, or None."""
         took: float | None = None
         deadline = time.monotonic() + seconds

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +22,8 @@ from tocsin.demo.desktop import until
 from tocsin.demo.stage import Stage
 from tocsin.hub.store.schema import Alert, EvidenceRecord, FindingRecord
 
-WAIT_S = 30
-PATIENCE_S = 60
+WAIT_S = 120
+PATIENCE_S = 120
 INCIDENT = "Child Pornography (possession, manufacture, and distribution)"
 SCOPES = "lookup,messages,payments,streams,webhooks"
 
@@ -124,7 +125,7 @@ class Chain:
     def stop_gateway(self) -> None:
         """Ask the gateway to end."""
         assert self.gateway is not None
-        assert self.stage.processes.stop(self.gateway, patience=15) == 0
+        assert self.stage.processes.stop(self.gateway, patience=WAIT_S) == 0
 
     def upload(self, number: int, account: str) -> dict[str, Any]:
         """Upload a listed picture, saved anew as a JPEG that was made smaller."""
@@ -148,13 +149,12 @@ class Chain:
             events = self.api.get(f"/v1/streams/{stream}").json()["events"]
             return any(one["rung"] in (rung, "hold") and one.get("sealed") for one in events)
 
-        for _ in range(20):  # again while nobody listens yet
+        whole, began = False, time.monotonic()
+        while not whole and time.monotonic() - began < WAIT_S:  # again while nobody listens yet
             with pushing(video, "-f", "flv", address) as pusher:
-                until(lambda: rose() or pusher.poll() is not None, PATIENCE_S, "a finding on a higher rung")
-            if rose():
-                break
-        else:
-            raise AssertionError("the stream rang nobody")
+                until(lambda: rose() or pusher.poll() is not None, WAIT_S, "a finding on a higher rung")
+                whole = rose() or pusher.poll() == 0
+        until(rose, WAIT_S, "a finding on a higher rung")
         assert self.api.delete(f"/v1/streams/{stream}").status_code == 200
         return stream
 

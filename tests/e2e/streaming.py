@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from tocsin.demo.desktop import until
+from tocsin.demo.stage import free_port as free_port
 
 FFMPEG = shutil.which("ffmpeg") or ""
 needs_ffmpeg = pytest.mark.skipif(not FFMPEG, reason="ffmpeg is not installed")
@@ -88,10 +90,15 @@ def pushing(
         process.wait()
 
 
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+def listening(port: int, server: subprocess.Popen) -> None:
+    """Wait until a program listens at a port, without the connection that ffmpeg would take for its only client's."""
+    until(lambda: server.poll() is not None or _listened(port), 120, "the start of ffmpeg")
+    assert server.poll() is None, "ffmpeg ended before it was asked for anything"
+
+
+def _listened(port: int) -> bool:
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(at[1].endswith(f":{port:04X}") and at[3] == "0A" for at in map(str.split, lines))
 
 
 class _Quiet(SimpleHTTPRequestHandler):

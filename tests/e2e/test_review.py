@@ -78,7 +78,7 @@ def test_an_item_is_reviewed_by_keyboard_alone_and_every_look_is_logged(desk: An
     page.keyboard.type(seed.PASSPHRASE)
     page.keyboard.press("Enter")
     canvas = page.locator(".pictures canvas")
-    expect(canvas).to_have_count(1, timeout=60_000)
+    expect(canvas).to_have_count(1, timeout=120_000)
     expect(canvas).to_have_css("filter", re.compile(r"blur\(24px\) grayscale\(1\)"))
     assert canvas.bounding_box()["width"] < 300
     page.evaluate("document.activeElement.blur()")
@@ -116,7 +116,7 @@ def test_nothing_is_shown_when_the_look_cannot_be_written_down(desk: Any, served
     page.fill("#passphrase", seed.PASSPHRASE)
     page.click("#evidence button:has-text('Unlock')")
     canvas = page.locator(".pictures canvas")
-    expect(canvas).to_have_count(1, timeout=60_000)
+    expect(canvas).to_have_count(1, timeout=120_000)
     page.route("**/views", lambda route: route.fulfill(status=403, json={"sentence": "Say why first."}))
     page.locator(".pictures .hold").focus()
     with page.expect_response(lambda r: r.url.endswith("/views")):
@@ -140,6 +140,7 @@ def test_victims_and_recipients_are_added_by_keyboard_and_outlive_a_mistake(desk
     page.locator("#victim-rows .person").nth(1).get_by_label("Age").fill("ten")
     page.get_by_role("button", name="Add a recipient").click()
     expect(page.locator("#recipient-rows .person")).to_have_count(1)
+    expect(page.locator("#recipient-rows").get_by_label("Your service's identifier")).to_be_focused()
     page.keyboard.type("user-44")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("Victim 2: give the age")

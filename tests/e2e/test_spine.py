@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tocsin.demo.desktop import until
 from tocsin.demo.stage import Stage
 
+WAIT_S = 120
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(not shutil.which("Xvfb") or not shutil.which("chromium"), reason="needs Xvfb and Chromium"),
@@ -38,6 +39,11 @@ def page(stage: Stage) -> Iterator[Page]:
         yield shown
 
 
+def graver(page: Page) -> list[dict[str, float | str]]:
+    """The rows of severity 4 or more that have come."""
+    return [row for row in officer.rows(page) if float(row["severity"]) >= 4]
+
+
 def test_a_line_on_the_screen_becomes_a_row_that_the_officer_opens_and_decides(stage: Stage, page: Page) -> None:
     officer.watch_rows(page)
     for by, text in (
@@ -47,10 +53,11 @@ def test_a_line_on_the_screen_becomes_a_row_that_the_officer_opens_and_decides(s
         ("subject", "are your parents home right now?"),
         ("subject", "dont tell anyone we talk"),
     ):
-        stage.pages.show(by=by, text=text, timeout=30)
-    until(lambda: [row for row in officer.rows(page) if row["severity"] >= 4], 30, "an alert row of severity 4 or more")
+        stage.pages.show(by=by, text=text, timeout=WAIT_S)
+    grave = [row["id"] for row in until(lambda: graver(page), WAIT_S, "an alert row of severity 4 or more")]
+    officer.wait_for_evidence(stage, grave[0])
 
-    page.locator("#alerts a.row[data-severity='5'], #alerts a.row[data-severity='4']").first.click()
+    page.locator(f"#alerts a.row[data-alert='{grave[0]}']").press("Enter")  # it may still change in place
     expect(page.locator("#alert-title")).to_be_visible()
     detail = page.locator("#detail")
     expect(detail).to_contain_text("under 18")
@@ -66,7 +73,7 @@ def test_a_line_on_the_screen_becomes_a_row_that_the_officer_opens_and_decides(s
     page.get_by_role("button", name=re.compile("Acknowledge")).click()
     expect(page.locator("#detail")).to_contain_text("has it")
     page.locator("#close summary").click()
-    page.locator("input[name=verdict][value=true-concern]").check(force=True)
+    page.locator("input[name=verdict][value=true-concern]").check()
     page.locator("#v-note").fill("Read with a colleague; the unit follows it up.")
     page.get_by_role("button", name="Close the alert").click()
     expect(page.locator("#detail")).to_contain_text("closed")
@@ -74,19 +81,18 @@ def test_a_line_on_the_screen_becomes_a_row_that_the_officer_opens_and_decides(s
 
 def test_the_hub_never_learns_the_words(stage: Stage) -> None:
     words = (b"just started year 9", b"are your parents home", b"dont tell anyone")
-    kept = [path for path in (stage.data / "hub").rglob("*") if path.is_file()]
+    kept = list(officer.files_of(stage.data / "hub"))
     assert kept
-    for path in kept:
-        content = path.read_bytes().lower()
-        assert not any(word in content for word in words), f"{path.name} holds words from the screen"
+    for path, content in kept:
+        assert not any(word in content.lower() for word in words), f"{path.name} holds words from the screen"
 
 
 def test_ordinary_talk_rings_nobody(stage: Stage, page: Page) -> None:
     page.goto("/alerts")
     officer.watch_rows(page)
     before = stage.alerts()
-    stage.pages.show(clear=True, peer="aunt_may", by="other", text="are mum and dad home yet")
+    stage.pages.show(clear=True, peer="aunt_may", by="other", text="are mum and dad home yet", timeout=WAIT_S)
     for by, text in (("subject", "not yet, back at six"), ("other", "tell them dinner is on me on sunday")):
-        stage.pages.show(by=by, text=text)
-    until(lambda: stage.health() == "ok", 40, "a heartbeat that says ok")
+        stage.pages.show(by=by, text=text, timeout=WAIT_S)
+    until(lambda: stage.health() == "ok", WAIT_S, "a heartbeat that says ok")
     assert stage.alerts() == before
