@@ -205,12 +205,11 @@ def export(
         if not terms.may_export and not against_terms:
             said = f" They say: {_plain(terms.terms)}" if terms.terms else ""
             raise Failure(f"The terms of {terms.name} forbid to pass entries on (may_export: false).{said}")
-        left_out = opened.view.kinds() & {"csv": {"frames"}, "text": {"frames", "window"}}.get(form, set())
-        if left_out:
-            said = " and ".join(
-                {"frames": "frames of videos", "window": "windows of pictures"}[one] for one in left_out
-            )
-            click.echo(f"Warning: {form} has no place for {said}; --format jsonl holds the whole list.", err=True)
+        held = {"frames of videos": "frames", "windows of pictures": "window"}
+        lost = [what for what, kind in held.items() if form != "jsonl" and kind in opened.view.kinds()]
+        if lost:
+            told = f"Warning: {form} has no place for {' and '.join(lost)}; --format jsonl holds the whole list."
+            click.echo(told, err=True)
         if not disclose_hashes:
             asked = f"{out} will hold {_entries(opened.view.entries)} of {terms.name} in the clear. Write it?"
             click.confirm(asked, abort=True, err=True)
