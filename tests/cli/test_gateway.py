@@ -53,6 +53,12 @@ def test_ports_that_are_none_are_said(tmp_path):
     assert "'9000-' is no port" in " ".join(done.output.split())
 
 
+def test_a_url_is_no_host_to_fetch_from(tmp_path):
+    done = run("--data", tmp_path, "--fetch-from", "https://media.example.org/")
+    assert done.exit_code == 2
+    assert "without scheme, port and path" in " ".join(done.output.split())
+
+
 def test_another_host_needs_tls(tmp_path):
     done = run("--data", tmp_path, "--host", "0.0.0.0")
     assert done.exit_code == 2

@@ -32,7 +32,7 @@ def test_other_signals_stand_beside_one_that_cannot_be_compared(api, flat):
 
 @pytest.mark.parametrize("media_type", ["", "text/html", "application/x", "imagery/x"])
 def test_a_url_whose_server_does_not_say_what_it_is(serving, elsewhere, jpeg, media_type):
-    api = serving(allow_private=True)
+    api = serving(allow_private=True, fetch_hosts=("127.0.0.1",))
     url = elsewhere.picture("/x", jpeg(), media_type)
     with pytest.raises(Refused) as caught:
         asyncio.run(by_url(api.gateway, url, None))
@@ -40,8 +40,14 @@ def test_a_url_whose_server_does_not_say_what_it_is(serving, elsewhere, jpeg, me
     assert asyncio.run(by_url(api.gateway, url, "photo")).kind == "photo"
 
 
-def test_nothing_at_a_url_is_refused(serving, elsewhere):
+def test_private_addresses_that_may_be_called_are_fetched_from_only_where_their_host_is_named(serving, elsewhere, jpeg):
     api = serving(allow_private=True)
+    with pytest.raises(Refused, match="does not fetch from 127"):
+        asyncio.run(by_url(api.gateway, elsewhere.picture("/x.jpg", jpeg()), None))
+
+
+def test_nothing_at_a_url_is_refused(serving, elsewhere):
+    api = serving(allow_private=True, fetch_hosts=("127.0.0.1",))
     with pytest.raises(Refused, match="nothing"):
         asyncio.run(by_url(api.gateway, elsewhere.picture("/x", b""), None))
 

@@ -5,7 +5,7 @@ import ipaddress
 
 import pytest
 
-from tocsin.gateway.fetching import Fetcher, is_public
+from tocsin.gateway.fetching import Fetcher, is_pattern, is_public
 from tocsin.gateway.refusals import Refused
 
 
@@ -224,3 +224,23 @@ def test_allowed_tells_the_address_without_fetching(elsewhere):
     assert asyncio.run(fetcher.allowed("http://media.example/x")) == "8.8.8.8"
     with pytest.raises(Refused):
         asyncio.run(fetcher.allowed("http://10.0.0.1/x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("media.example.org", True),
+        ("*.example.org", True),
+        ("*", True),
+        ("127.0.0.1", True),
+        ("2001:db8::1", True),
+        ("https://media.example.org", False),
+        ("media.example.org/path", False),
+        ("media.example.org:8443", False),
+        ("*.*.org", False),
+        ("a b", False),
+        ("", False),
+    ],
+)
+def test_what_an_allow_list_may_hold(text, is_one):
+    assert is_pattern(text) is is_one

@@ -38,12 +38,12 @@ class TestHashing:
         assert (answer.status_code, answer.json()) == (200, {"pdq": code(jpeg())})
 
     def test_a_url_is_hashed(self, serving, elsewhere, jpeg, code):
-        api = serving(allow_private=True)
+        api = serving(allow_private=True, fetch_hosts=("127.0.0.1",))
         url = elsewhere.picture("/a", jpeg())
         assert api.get("/h/hash", params={"url": url}).json() == {"pdq": code(jpeg())}
 
     def test_content_that_is_neither_image_nor_video_needs_a_content_type(self, serving, elsewhere, jpeg):
-        api = serving(allow_private=True)
+        api = serving(allow_private=True, fetch_hosts=("127.0.0.1",))
         url = elsewhere.picture("/a", jpeg(), "application/octet-stream")
         assert api.get("/h/hash", params={"url": url}).status_code == 400
         assert api.get("/h/hash", params={"url": url, "content_type": "photo"}).status_code == 200
@@ -91,7 +91,7 @@ class TestMatching:
         assert found["BANK_A"][0]["distance"] == "-"
 
     def test_a_url_is_looked_up_by_type_and_by_one_type_without_the_outer_level(self, serving, elsewhere, jpeg, code):
-        api = serving(allow_private=True)
+        api = serving(allow_private=True, fetch_hosts=("127.0.0.1",))
         bank(api)
         number = put_in(api, "BANK_A", code(jpeg()))
         url = elsewhere.picture("/a.jpg", jpeg())
@@ -186,7 +186,7 @@ class TestCuration:
         assert api.post("/c/banks", json={"name": "BANK_A"}).status_code == 403
 
     def test_content_goes_in_by_url_and_by_upload(self, serving, elsewhere, jpeg, code):
-        api = serving(allow_private=True)
+        api = serving(allow_private=True, fetch_hosts=("127.0.0.1",))
         bank(api)
         url = elsewhere.picture("/a", jpeg(1))
         by_url = api.post("/c/bank/BANK_A/content", params={"url": url})
@@ -257,7 +257,7 @@ class TestCoop:
         assert api.put("/c/bank/COOP_ORG7_X", json={"enabled_ratio": "0.5"}).json()["matching_enabled_ratio"] == 0.5
 
     def test_content_by_query_and_form_fields_with_any_metadata(self, serving, elsewhere, jpeg):
-        api = serving(allow_private=True)
+        api = serving(allow_private=True, fetch_hosts=("127.0.0.1",))
         bank(api)
         url = elsewhere.picture("/a", jpeg())
         asked = {"url": url, "content_id": "7", "content_uri": "app://7", "metadata": '{"queue": "a", "rank": 2}'}
@@ -271,7 +271,7 @@ class TestCoop:
         assert (told["content_id"], told["json"]) == ("8", {"queue": "b"})
 
     def test_hash_by_url_then_lookup_of_each_signal(self, serving, elsewhere, jpeg):
-        api = serving(allow_private=True)
+        api = serving(allow_private=True, fetch_hosts=("127.0.0.1",))
         bank(api, "COOP_ORG7_X", enabled_ratio="1")
         url = elsewhere.picture("/a", jpeg())
         api.post("/c/bank/COOP_ORG7_X/content", params={"url": url})

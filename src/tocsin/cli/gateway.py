@@ -61,7 +61,11 @@ _DATA = click.option(
     metavar="HOST",
     help="A host content may be fetched from; *.example.org for all under a name, * for every public one.",
 )
-@click.option("--allow-private", is_flag=True, help="Also fetch from private addresses, for one's own network.")
+@click.option(
+    "--allow-private",
+    is_flag=True,
+    help="Call private addresses too, for one's own network: by streams, webhooks and the hosts of --fetch-from.",
+)
 @click.option(
     "--max-mib", type=click.IntRange(1, 4096), default=100, show_default=True, help="Largest upload or fetched file."
 )
@@ -171,9 +175,15 @@ command.add_command(status)
 def check(settings: "Settings") -> None:
     """Refuse what would be unsafe or cannot work, before anything is touched. Raises Failure."""
     from tocsin.cli.up import check as check_tls
+    from tocsin.gateway.fetching import is_pattern
     from tocsin.gateway.streams.addresses import AddressError, read_ports
 
     check_tls(settings)
+    for host in settings.fetch_hosts:
+        if not is_pattern(host):
+            raise Failure(
+                f"--fetch-from: {host[:80]!r} is no host; name it without scheme, port and path, as media.example.org."
+            )
     try:
         read_ports(settings.listen_ports)
     except AddressError as error:

@@ -198,6 +198,11 @@ def number_of(host: str) -> str | None:
             return None
 
 
+def is_pattern(text: str) -> bool:
+    """Tell whether a text names hosts as an allow-list does: a host, ``*.`` before one, or ``*`` for all."""
+    return text == "*" or _HOST.fullmatch(text.lower().rstrip(".").removeprefix("*.")) is not None
+
+
 def is_public(address: Address) -> bool:
     """Tell whether an address is of the public Internet, also when it is written inside an IPv6 one."""
     if isinstance(address, ipaddress.IPv6Address):

@@ -96,7 +96,7 @@ class Gateway:
             catalogue=catalogue,
             writer=Banks(settings, store, catalogue) if core else None,
             fetcher=Fetcher(
-                settings.fetch_hosts or (None if settings.allow_private else ()),
+                settings.fetch_hosts,
                 allow_private=settings.allow_private,
                 max_bytes=settings.max_bytes,
             ),
