@@ -178,7 +178,7 @@ class Stage:
         """Get a page of the hub without signing in. Raises OSError when nobody answers."""
         context = ssl.create_default_context(cafile=str(self.certificate[0])) if self.certificate else None
         try:
-            with urllib.request.urlopen(self.url + path, timeout=5, context=context) as answer:  # noqa: S310
+            with urllib.request.urlopen(self.url + path, timeout=_PATIENCE_S, context=context) as answer:  # noqa: S310
                 return int(answer.status), bytes(answer.read())
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read()
