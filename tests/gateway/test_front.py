@@ -216,3 +216,12 @@ def test_a_call_that_the_end_of_the_gateway_cuts_short_is_answered_with_a_senten
     else:
         assert sent[0]["status"] == 503
         assert "stopping" in json.loads(sent[1]["body"])["message"]
+
+
+def test_an_empty_header_hides_no_key(api):
+    key = new_key(api.gateway.store, api.gateway.clock, "coop", ["lookup"])
+    api.gateway.access._keys.refresh()
+    empty = {"X-API-Key": "", "Authorization": "Bearer "}
+    assert api.get(f"/k/{key}/m/index/status", headers=empty).status_code == 200
+    assert api.get("/m/index/status", headers=empty | {"Authorization": f"Bearer {key}"}).status_code == 200
+    assert api.get("/m/index/status", headers=empty).status_code == 401

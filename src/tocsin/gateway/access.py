@@ -256,12 +256,12 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 def _given(scope: Scope) -> str:
-    """Return the key that a call carries, or nothing."""
+    """Return the key that a call carries, or nothing. A header without one, as a proxy may add, stands for nothing."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             kind, _, key = value.decode("latin-1").partition(" ")
-            if kind.lower() == "bearer":
+            if kind.lower() == "bearer" and key.strip():
                 return str(key.strip())
-        elif name == b"x-api-key":
+        elif name == b"x-api-key" and value.strip():
             return str(value.decode("latin-1").strip())
     return str(scope.get(KEY_OF_PATH, ""))

@@ -124,6 +124,21 @@ def test_a_currency_that_is_not_listed_is_said_not_to_be_examined(client, strang
     assert {one["id"]: one["state"] for one in found["indicators"]}["P1"] == "not-examined"
 
 
+def test_a_receiver_without_a_place_is_said_not_to_be_examined(client, strangers):
+    first, second, *others = strangers["receivers"]
+    first["country"] = ""
+    strangers["receivers"] = [first, *others]
+    told = client.post("/v1/payments", json=strangers).json()["not_examined"]
+    assert told == sorted(told, key=lambda one: one["id"])
+    assert {(one["what"], one["id"], one["reason"]) for one in told} == {
+        ("receiver", first["id"], "no country stated"),
+        ("receiver", second["id"], "not among the receivers"),
+    }
+    for tie, kind in (("family", "person"), ("unknown", "business")):
+        strangers["receivers"] = [first | {"tie": tie, "kind": kind}, second, *others]
+        assert client.post("/v1/payments", json=strangers).json()["not_examined"] == []
+
+
 def test_an_overdue_review_of_the_indicators_is_said(client, young, clock):
     assert client.post("/v1/payments", json=young).json()["notes"] == []
     clock.move(365 * 86_400)

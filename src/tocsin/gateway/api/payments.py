@@ -175,7 +175,8 @@ def _answer(
     streams: Mapping[str, list[str]],
 ) -> dict[str, Any]:
     by = pack()
-    unknown = sorted({one.currency for one in seen.payments if one.currency not in by.rates})
+    unknown = [("currency", one.currency, "not listed") for one in seen.payments if one.currency not in by.rates]
+    unknown += _nowhere(seen)
     return {
         "account": seen.account,
         "outcome": stands.outcome,
@@ -188,13 +189,26 @@ def _answer(
         "finding": {**told(finding), "account": seen.account, "recorded": recorded} if finding is not None else None,
         "benign": _benign(stands),
         "base_rate": by.base_rate,
-        "not_examined": [{"what": "currency", "id": code, "reason": "not listed"} for code in unknown],
+        "not_examined": [{"what": what, "id": name, "reason": why} for what, name, why in sorted({*unknown})],
         "indicators_dated": by.dated,
         "to_be_confirmed": list(by.secondary),
         "notes": _notes(by, now),
         "streams": [{"stream": name, "payments": made} for name, made in streams.items()],
         "retention": {"minutes": 0, "payments_held": len({one for made in streams.values() for one in made})},
     }
+
+
+def _nowhere(seen: PaymentsSeen) -> list[tuple[str, str, str]]:
+    """Return the receivers whose payments count, and of whom nobody said where the money arrives."""
+    known = {one.id: one for one in seen.receivers}
+    found = []
+    for name in {one.to for one in seen.payments}:
+        there = known.get(name)
+        if there is None:
+            found.append(("receiver", name, "not among the receivers"))
+        elif not there.country and there.kind != "business" and there.tie is not Tie.FAMILY:
+            found.append(("receiver", name, "no country stated"))
+    return found
 
 
 def _indicators(stands: Assessment) -> list[dict[str, Any]]:
