@@ -90,6 +90,22 @@ def test_of_a_stream_that_is_over_only_what_is_told_of_it_is_held(tmp_path: Path
     assert asyncio.run(go()) == [None, None]
 
 
+def test_nothing_goes_on_for_a_stream_that_was_stopped(tmp_path: Path) -> None:
+    async def go() -> list[str]:
+        gateway = Gateway.open(Settings(data=tmp_path))
+        held = await gateway.watches.begin(UNSENT)
+        while held.watch._watched.ended is None:  # until a decoder has it
+            await asyncio.sleep(0.001)
+        await gateway.watches.end(held.id)
+        await asyncio.gather(*gateway.watches._sending)
+        names = [task.get_coro().__qualname__ for task in asyncio.all_tasks() - {asyncio.current_task()}]
+        await gateway.watches.close()
+        gateway.close()
+        return [name for name in names if name.startswith(("Watch.", "Weighing."))]
+
+    assert asyncio.run(go()) == []
+
+
 def test_a_stream_is_forgotten_half_a_year_after_its_end(tmp_path: Path) -> None:
     clock = Later()
 

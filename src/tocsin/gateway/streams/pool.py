@@ -118,6 +118,8 @@ class Pool:
         if worker is None:
             return
         worker.streams.pop(watched.number, None)
+        if watched.ended is not None and not watched.ended.done():
+            watched.ended.set_result(None)  # who waits for its end waits no longer: nothing of it is heard from now on
         with contextlib.suppress(OSError):
             await worker.send_null({"do": "close", "id": watched.number})
         if worker.group and not worker.streams and worker in self._workers:
