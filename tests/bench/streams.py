@@ -25,7 +25,7 @@ from tocsin.detectors.live_stream import LiveStream
 from tocsin.gateway.streams.addresses import Rules, parse
 from tocsin.gateway.streams.lookups import Lookups
 from tocsin.gateway.streams.pool import Pool, PoolSettings
-from tocsin.gateway.streams.sources import Ways
+from tocsin.gateway.streams.source import Ways
 from tocsin.gateway.streams.watch import Terms, Watch
 from tocsin.gateway.streams.weighing import Event, Weighing
 from tocsin.matching.lists import Terms as ListTerms

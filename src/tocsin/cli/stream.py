@@ -137,7 +137,7 @@ class _Run:
 
     def _watch(self, number: int, url: str, pool: "Pool", lookups: "Lookups", detector: "LiveStream") -> "Watch":
         from tocsin.gateway.streams.addresses import parse
-        from tocsin.gateway.streams.sources import Ways
+        from tocsin.gateway.streams.source import Ways
         from tocsin.gateway.streams.watch import Watch
         from tocsin.gateway.streams.weighing import Weighing
         from tocsin.model import SystemClock

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 from tocsin.gateway.streams import http
 from tocsin.gateway.streams.addresses import Rules, parse
 from tocsin.gateway.streams.http import HttpSource
-from tocsin.gateway.streams.sources import Mark, SourceError, Ways
+from tocsin.gateway.streams.source import Mark, SourceError, Ways
 
 Serve = Callable[[dict[str, bytes | list[bytes]]], str]
 

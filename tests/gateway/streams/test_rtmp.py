@@ -9,7 +9,7 @@ import pytest
 from tocsin.gateway.streams.addresses import Rules, parse
 from tocsin.gateway.streams.rtmp import Ports, RtmpSource
 from tocsin.gateway.streams.rtmp_chunks import FLV_HEADER, VIDEO, Connection
-from tocsin.gateway.streams.sources import SourceError, Ways
+from tocsin.gateway.streams.source import SourceError, Ways
 
 WAYS = Ways(Rules(allow_private=True), silence=3.0)
 

@@ -3,7 +3,8 @@
 import pytest
 
 from tocsin.gateway.streams.addresses import Address, Rules, parse
-from tocsin.gateway.streams.sources import SourceError, Ways, source_of
+from tocsin.gateway.streams.source import SourceError, Ways
+from tocsin.gateway.streams.sources import source_of
 
 RULES = Rules(allow_private=True)
 

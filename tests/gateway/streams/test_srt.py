@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.gateway.streams.addresses import Rules, parse
-from tocsin.gateway.streams.sources import SourceError, Ways
+from tocsin.gateway.streams.source import SourceError, Ways
 from tocsin.gateway.streams.srt import SrtSource
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tocsin.gateway.streams.addresses import Rules, parse
-from tocsin.gateway.streams.sources import SourceError, Ways
+from tocsin.gateway.streams.source import SourceError, Ways
 from tocsin.gateway.streams.udp import UdpSource, _Inbox, unwrapped
 
 WAYS = Ways(Rules(allow_private=True), silence=2.0)

@@ -15,7 +15,7 @@ from tocsin.gateway.streams.addresses import Rules, parse
 from tocsin.gateway.streams.lookups import Lookups
 from tocsin.gateway.streams.pool import Pool, PoolSettings
 from tocsin.gateway.streams.sealed import SealedFolder
-from tocsin.gateway.streams.sources import Ways
+from tocsin.gateway.streams.source import Ways
 from tocsin.gateway.streams.watch import ENDED, FAILED, Terms, Watch, _number
 from tocsin.gateway.streams.weighing import Event, Weighing
 from tocsin.matching.road import Lists

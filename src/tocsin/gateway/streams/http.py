@@ -19,7 +19,7 @@ from tocsin.gateway.refusals import Refused
 from tocsin.gateway.streams.addresses import Address
 from tocsin.gateway.streams.decrypting import MOST_KEY, Keys, LockedError
 from tocsin.gateway.streams.playlist import MOST_SEGMENT, Part, Playlist, PlaylistError, Segment, parse
-from tocsin.gateway.streams.sources import Mark, Note, SourceError, Ways
+from tocsin.gateway.streams.source import Mark, Note, SourceError, Ways
 
 MOST_PLAYLIST = 4 << 20
 _FULL = 48 << 10

@@ -28,7 +28,7 @@ from tocsin.gateway.streams.rtmp_chunks import (
     RtmpError,
     flv,
 )
-from tocsin.gateway.streams.sources import Mark, SourceError, Ways
+from tocsin.gateway.streams.source import Mark, SourceError, Ways
 
 _MEDIA = (AUDIO, VIDEO, AGGREGATE)
 _ENDS = ("NetStream.Play.UnpublishNotify", "NetStream.Play.Stop", "NetStream.Play.Complete")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl, urlencode
 
 from tocsin.gateway.streams.addresses import Address, AddressError, pinned
-from tocsin.gateway.streams.sources import Mark, SourceError, Ways
+from tocsin.gateway.streams.source import Mark, SourceError, Ways
 
 _CHUNK = 64 << 10
 _KNOWN = frozenset({"streamid", "passphrase", "pbkeylen", "latency", "mode"})

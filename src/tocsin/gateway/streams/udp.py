@@ -7,7 +7,7 @@ import struct
 from collections.abc import AsyncIterator
 
 from tocsin.gateway.streams.addresses import Address
-from tocsin.gateway.streams.sources import Mark, Note, SourceError, Ways
+from tocsin.gateway.streams.source import Mark, Note, SourceError, Ways
 
 _BUFFER = 4 << 20
 _HELD = 8 << 20

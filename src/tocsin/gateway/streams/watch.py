@@ -21,7 +21,8 @@ from tocsin.gateway.streams.looks import Tally
 from tocsin.gateway.streams.pipe import HungError, Pipe
 from tocsin.gateway.streams.pool import BrokenError, Pool, Watched
 from tocsin.gateway.streams.ring import Ring
-from tocsin.gateway.streams.sources import Mark, Source, SourceError, Ways, source_of
+from tocsin.gateway.streams.source import Mark, Source, SourceError, Ways
+from tocsin.gateway.streams.sources import source_of
 from tocsin.gateway.streams.weighing import Weighing
 from tocsin.media.limited import LimitedError
 from tocsin.media.opening import open_regular

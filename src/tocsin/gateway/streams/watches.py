@@ -27,7 +27,7 @@ from tocsin.gateway.streams.addresses import AddressError, Rules, parse, read_po
 from tocsin.gateway.streams.classifier import Manifest
 from tocsin.gateway.streams.lookups import Lookups
 from tocsin.gateway.streams.pool import Pool, PoolSettings
-from tocsin.gateway.streams.sources import Ways
+from tocsin.gateway.streams.source import Ways
 from tocsin.gateway.streams.telling import event_json
 from tocsin.gateway.streams.watch import FAILED, Terms, Watch
 from tocsin.gateway.streams.watches_tables import StreamWatch
