@@ -7,14 +7,15 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tocsin.cli.gateway_cluster import BUCKET, following, serve_cluster, split_lists
-from tocsin.cli.gateway_enrol import DATA, enrol, sentences, status, unenrol
+from tocsin.cli.gateway_data import DATA, opened, sentences
+from tocsin.cli.gateway_enrol import enrol, status, unenrol
 from tocsin.cli.gateway_exchange import exchange
 from tocsin.cli.speaking import Failure, line, sole
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from tocsin.gateway.gateway import Gateway
     from tocsin.gateway.settings import Settings
-    from tocsin.gateway.store import Store
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -199,7 +199,7 @@ def serve(settings: "Settings") -> None:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
-        stack.enter_context(alone(settings.data))
+        stack.enter_context(sole(settings.data, "gateway"))
         settings, followed = stack.enter_context(following(settings))
         if settings.cluster:
             gateway = Gateway.open(settings)
@@ -270,11 +270,6 @@ def _first_key(gateway: "Gateway") -> None:
         click.echo(f"No key was there, so one was made, good for everything; it is shown this once:\n{made}")
 
 
-def alone(data: Path) -> contextlib.AbstractContextManager[None]:
-    """Keep a second gateway off the same data folder. Raises Failure."""
-    return sole(data, "gateway")
-
-
 def _server(app: Any, settings: "Settings | None", started: Callable[[], None]) -> Any:
     """Return a server that says so once it answers; without ``settings`` for our own processes, which need no TLS."""
     import uvicorn
@@ -312,21 +307,6 @@ def say_where(gateway: "Gateway", address: str) -> None:
     if gateway.access.is_open:
         click.echo("No key was ever made: whoever reaches this machine's loopback may call it.")
     sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def opened(data: Path) -> Iterator["Store"]:
-    """Open a gateway's store, whether or not the gateway runs. Raises StoreError."""
-    from tocsin.gateway.store import Store
-    from tocsin.placement.platform import private_folder
-
-    data = data.expanduser().resolve()
-    private_folder(data)
-    store = Store.open(data / "gateway.db")
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def _text_of(path: Path | None) -> str:

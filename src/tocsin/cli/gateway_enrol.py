@@ -1,32 +1,13 @@
 """``tocsin gateway enrol / unenrol / status``: the gateway's place at a hub."""
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tocsin.cli.speaking import Failure, line
-
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-DATA = click.option(
-    "--data", type=_FOLDER, default=lambda: click.get_current_context().find_object(Path), help="The gateway's folder."
-)
-
-
-@contextlib.contextmanager
-def sentences() -> Iterator[None]:
-    """Turn the errors a person can do something about into one sentence and exit code 2."""
-    try:
-        yield
-    except click.ClickException:
-        raise
-    except (RuntimeError, ValueError, OSError) as error:
-        if type(error).__module__.startswith("tocsin.") or isinstance(error, OSError | UnicodeDecodeError):
-            raise Failure(error) from error
-        raise
+from tocsin.cli.gateway_data import DATA, opened, sentences
+from tocsin.cli.speaking import Failure, line, sole
 
 
 @click.command(epilog="Example:  tocsin gateway enrol --hub https://hub.example:8420 --token T --order policy.json")
@@ -70,7 +51,6 @@ def enrol(
 @DATA
 def unenrol(yes: bool, data: Path) -> None:
     """End the gateway's enrolment; the hub is told. It goes on answering, and records nothing."""
-    from tocsin.cli.gateway import alone
     from tocsin.model import SystemClock
     from tocsin.placement import config as configs
     from tocsin.placement.enrol import unenrol as unenrol_
@@ -80,7 +60,7 @@ def unenrol(yes: bool, data: Path) -> None:
         configs.load(folders)
         if not yes and not click.confirm("Remove the enrolment? The hub will be told."):
             raise Failure("Nothing was removed.")
-        with alone(data.expanduser().resolve()):
+        with sole(data.expanduser().resolve(), "gateway"):
             told = unenrol_(folders, SystemClock())
     click.echo("Removed. The hub was told." if told else "Removed. The hub could not be reached; it will notice.")
 
@@ -90,7 +70,6 @@ def unenrol(yes: bool, data: Path) -> None:
 @DATA
 def status(data: Path, as_json: bool) -> None:
     """Say whether the gateway runs, where it is enrolled, and what it holds."""
-    from tocsin.cli.gateway import opened
     from tocsin.gateway.access import list_keys
     from tocsin.gateway.catalogue import Catalogue
     from tocsin.gateway.settings import Settings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tocsin.cli.gateway_enrol import DATA, sentences
+from tocsin.cli.gateway_data import DATA, sentences
 from tocsin.cli.speaking import Failure, line
 
 if TYPE_CHECKING:
