@@ -30,7 +30,7 @@ def test_a_list_is_described_and_verified(tmp_path: Path, key: str) -> None:
 
 
 def test_real_lists_answer_and_follow(tmp_path: Path) -> None:
-    lists = MediaLists(tmp_path / "own", [make(tmp_path / "given" / "a").parent])
+    lists = MediaLists(Folders(), tmp_path / "own", [make(tmp_path / "given" / "a").parent])
     known = Fingerprints(media="picture", sha1=(bytes([2]) * 20).hex())
     later = Fingerprints(media="picture", sha1=(bytes([9]) * 20).hex())
     ((match,), nothing) = lists.match([known, later])
@@ -63,7 +63,7 @@ def test_what_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_list_damaged_while_it_is_in_use_stops_no_other(tmp_path: Path) -> None:
-    lists = MediaLists(tmp_path / "own", [make(tmp_path / "given" / "a").parent, make(tmp_path / "b")])
+    lists = MediaLists(Folders(), tmp_path / "own", [make(tmp_path / "given" / "a").parent, make(tmp_path / "b")])
     known = Fingerprints(media="picture", sha1=(bytes([2]) * 20).hex())
     absent = Fingerprints(media="picture", sha1=(bytes([9]) * 20).hex())
     whole, missed = lists.version, set[Path]()

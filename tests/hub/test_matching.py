@@ -24,7 +24,7 @@ def demo_list(hub, shelf, made_list, tmp_path):
     """A hub with a list of one entry, and with a list of what is known to be good."""
     made_list(tmp_path / "data" / "lists" / "demo", "demo", {SHA: "lamp 1"}, severity=3, category="x", scheme="own")
     made_list(tmp_path / "data" / "lists" / "good", "good", {"c" * 40: "logo", SHA[:-1] + "b": "g"}, negative=True)
-    hub.lists = MediaLists(hub.settings.own_lists, shelf=shelf)
+    hub.lists = MediaLists(shelf, hub.settings.own_lists)
     yield hub.lists
     hub.lists.close()
 
@@ -160,7 +160,7 @@ def test_nothing_is_kept_of_what_did_not_match(hub, ask, tmp_path, caplog) -> No
 
 
 def test_a_hub_without_lists_says_so(hub, ask, tmp_path, shelf) -> None:
-    hub.lists = MediaLists(tmp_path / "none", shelf=shelf)
+    hub.lists = MediaLists(shelf, tmp_path / "none")
     answer = matching.answer(hub, ask(), items(SHA))
     assert answer["lists"] == {"count": 0, "entries": 0, "version": "", "broken": 0, "missed": 0}
     assert answer["answers"] == [{"id": "0", "matches": []}]

@@ -21,7 +21,7 @@ def opened(tmp_path, shelf):
     made = []
 
     def open_(*given, **options) -> MediaLists:
-        made.append(MediaLists(tmp_path / "lists", given, shelf=shelf, **options))
+        made.append(MediaLists(shelf, tmp_path / "lists", given, **options))
         return made[-1]
 
     yield open_

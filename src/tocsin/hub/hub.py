@@ -14,6 +14,7 @@ from tocsin.hub.blobs import Blobs, open_blobs
 from tocsin.hub.checkpoints import Log
 from tocsin.hub.events import Bus
 from tocsin.hub.gate import Gate
+from tocsin.hub.list_folders import Folders
 from tocsin.hub.media_lists import MediaLists
 from tocsin.hub.metrics import Metrics
 from tocsin.hub.notify import Sender, by_apprise
@@ -85,7 +86,7 @@ class Hub:
             secret=HubSecret.load_or_create(keys / "hub.secret"),
             log=Log.open(keys, store),
             blobs=open_blobs(settings.evidence),
-            lists=MediaLists(settings.own_lists, settings.lists, settings.list_key),
+            lists=MediaLists(Folders(), settings.own_lists, settings.lists, settings.list_key),
             started=settings.clock.now(),
         )
 

@@ -96,11 +96,7 @@ class Shelf(Protocol):
 class MediaLists:
     """The hub's hash lists. ``own`` is the hub's folder of lists; ``given`` are folders named at start."""
 
-    def __init__(self, own: Path, given: Sequence[Path] = (), key: str = "", shelf: Shelf | None = None) -> None:
-        if shelf is None:
-            from tocsin.hub.list_folders import Folders
-
-            shelf = Folders()
+    def __init__(self, shelf: Shelf, own: Path, given: Sequence[Path] = (), key: str = "") -> None:
         self._own, self._given, self._key, self._shelf = own, tuple(given), key, shelf
         self._road: Road | None = None
         self._states: tuple[ListState, ...] = ()

@@ -22,7 +22,7 @@ def post(client, hub, device, shelf, made_list, tmp_path):
     """Send a signed request to a hub with a list of one entry."""
     made_list(tmp_path / "lists" / "demo", "demo", {SHA: "e1"})
     hub.lists.close()
-    hub.lists = MediaLists(tmp_path / "lists", shelf=shelf)
+    hub.lists = MediaLists(shelf, tmp_path / "lists")
 
     def send(body=BODY, *, packed: bool = False, **headers):
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
