@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from tocsin.hub.store.schema import Alert
+from tocsin.hub import configuration, contents
+from tocsin.hub.sessions import current
+from tocsin.hub.store.schema import Alert, Person
 
 _NAME = "tocsin_tests_e2e_console"
 _SPEC = importlib.util.spec_from_file_location(_NAME, Path(__file__).with_name("test_console.py"))
@@ -48,7 +51,7 @@ def test_contents_are_decided_by_keyboard_at_their_pictures_and_in_their_rows(
     page.fill("#passphrase", console.load_seed().PASSPHRASE)
     page.keyboard.press("Enter")
     labels = page.locator("figure[data-content] .of-content")
-    expect(labels).to_have_count(3, timeout=60_000)
+    expect(labels).to_have_count(3, timeout=120_000)
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("i")
     hold = page.locator(".pictures .hold")
@@ -80,6 +83,52 @@ def test_contents_are_decided_by_keyboard_at_their_pictures_and_in_their_rows(
     expect(page.locator("#go-on")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/review/(?!" + alert + ")"))
+
+
+def test_a_second_person_looks_and_confirms_content_by_content(desk: Any, served: Any, tmp_path: Path) -> None:
+    alert_id = ring_contents(served, "lighthouse-1", "lighthouse-2", "lighthouse-3")
+    hub, now = served.hub, datetime.now(UTC)
+    ines = served.seeded.people["ines"]
+    with hub.store.session() as session:
+        limits = {"minutes": 45, "items": 60, "break_minutes": 15, "two_person": True}
+        configuration.write(session, current(hub, served.seeded.cookies["jo"]), "review", limits, now)
+        alert = session.get_one(Alert, alert_id)
+        for number, verdict in ((1, "true-concern"), (2, "benign"), (3, "true-concern")):
+            contents.decide(session, hub, alert, session.get_one(Person, ines.id), now, number, verdict)
+    first = desk("ines").open(f"/review/{alert_id}")
+    expect(first.locator("#decided")).to_contain_text("it waits for a second person")
+    sat = desk("marek")
+    console.bring_key(sat.page, served, tmp_path)
+    page = sat.open("/review?show=confirm")
+    page.wait_for_selector("html.js")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    row = page.locator("#contents .content")
+    expect(page.locator("#decided")).to_contain_text("2 of 3 wait for your word")
+    page.keyboard.press("c")
+    page.keyboard.press("1")
+    expect(page.locator("#contents .message.wrong")).to_contain_text("have to have looked")
+    expect(row.nth(0)).to_be_focused()
+    page.focus("#reason")
+    page.keyboard.type("A second look at this")
+    page.keyboard.press("Enter")
+    page.fill("#passphrase", console.load_seed().PASSPHRASE)
+    page.keyboard.press("Enter")
+    expect(page.locator("figure[data-content] .of-content")).to_have_count(3, timeout=120_000)
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("c")
+    expect(row.nth(0)).to_be_focused()
+    page.keyboard.press("1")
+    expect(row.nth(0)).to_contain_text("confirmed by Marek Lind")
+    expect(row.nth(2)).to_be_focused()
+    assert status_of(served, alert_id) == ("closed", "true-concern")
+    page.keyboard.press("2")
+    expect(page.locator("#decided")).to_contain_text("2 of 3 decided")
+    assert status_of(served, alert_id) == ("acknowledged", None)
+    page.keyboard.press("c")
+    page.keyboard.press("3")
+    expect(page.locator("#decided")).to_contain_text("Closed as true, a concern, and confirmed")
+    expect(page.locator("#go-on")).to_be_focused()
 
 
 def test_the_queue_moves_by_itself_and_the_focus_stays(desk: Any, served: Any) -> None:

@@ -30,6 +30,8 @@ _DONE: Final = {
     "closed": "Closed:",
     "content": "Content",
     "content-undone": "Took back the verdict on content",
+    "content-confirmed": "Confirmed content",
+    "confirmed": "Confirmed:",
     "reopened": "Opened again.",
     "recovered": "Recovered.",
     "nobody": "",
@@ -70,7 +72,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class ContentRow:
-    """One of several contents as the page shows it: what it matched, and what was decided of it, by whom and when."""
+    """One of several contents as the page shows it: what it matched, what was decided of it, by whom and when.
+
+    ``second``: who confirmed it; ``waits``: it waits for a second person, and whoever looks may be that.
+    """
 
     number: int
     what: str
@@ -78,6 +83,8 @@ class ContentRow:
     verdict: str = ""
     by: str = ""
     at: datetime | None = None
+    second: str = ""
+    waits: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -140,7 +147,7 @@ def detail_of(
         seen_in=words.seen_in(finding.detector for finding in findings) if platform else "",
         matches=[known.shown(each, schemes.meaning(each)) for each in alert.matches[: known.SHOWN]],
         more_matches=max(0, len(alert.matches) - known.SHOWN),
-        contents=[_content(each, names) for each in held] if len(held) > 1 else [],
+        contents=[_content(each, names, at.who.id) for each in held] if len(held) > 1 else [],
         items=_items(session, given, findings, held),
     )
     return detail, _strip(session, at, alert, platform)
@@ -184,13 +191,15 @@ def _evidence(session: Session, findings: list[FindingRecord]) -> list[EvidenceR
     return list(session.scalars(select(EvidenceRecord).where(EvidenceRecord.digest.in_(digests)))) if digests else []
 
 
-def _content(content: contents.Content, names: dict[str, str]) -> ContentRow:
+def _content(content: contents.Content, names: dict[str, str], viewer: str) -> ContentRow:
     matches = [known.shown(each, schemes.meaning(each)) for each in content.matches]
     row = ContentRow(content.number, known.counted(content.matches), matches)
     decided = content.decided
     if decided is None:
         return row
-    return replace(row, verdict=decided.verdict, by=names.get(decided.person_id, "somebody"), at=decided.at)
+    row = replace(row, verdict=decided.verdict, by=names.get(decided.person_id, "somebody"), at=decided.at)
+    second = names.get(content.confirmed.person_id or "", "somebody") if content.confirmed else ""
+    return replace(row, second=second, waits=content.waits and decided.person_id != viewer)
 
 
 def _items(
@@ -235,7 +244,7 @@ def _what(event: AlertEvent, names: dict[str, str]) -> str:
     said = event.detail
     if event.kind == "closed" and said in words.VERDICTS:
         said = f"{words.verdict(said)}."
-    if event.kind == "content":
+    if event.kind in ("content", "content-confirmed"):
         number, _, code = said.partition(": ")
         said = f"{number}: {words.verdict(code)}."
     if event.kind == "content-undone":

@@ -11,7 +11,7 @@ from tocsin.hub import confirming, visibility
 from tocsin.hub.reports import settings
 from tocsin.hub.sessions import Who
 from tocsin.hub.store.schema import Alert
-from tocsin.model import Category
+from tocsin.model import Category, ReviewVerdict
 
 SHOWN: Final = 50
 """Items that a queue's page lists."""
@@ -21,9 +21,10 @@ def rows(session: Session, who: Who, show: str) -> list[Alert]:
     """Return what waits: by severity, then the longest waiting; or what others found true and nobody confirmed."""
     if show == "confirm":
         query = visibility.alerts(who).where(_of("new"))
-        closed = query.where(Alert.status == "closed", Alert.closed_by != who.id)
+        true = [verdict.value for verdict in ReviewVerdict if verdict.is_true]
+        closed = query.where(Alert.status == "closed", Alert.verdict.in_(true))
         found = session.scalars(closed.order_by(Alert.closed_at.desc()).limit(4 * SHOWN)).unique()
-        return [each for each in found if confirming.awaits(session, each)][:SHOWN]
+        return [each for each in found if confirming.open_to(session, each, who.id)][:SHOWN]
     waiting = visibility.alerts(who).where(_of(show), _waits_for(who))
     return list(session.scalars(waiting.order_by(Alert.severity.desc(), Alert.number).limit(SHOWN)).unique())
 
@@ -45,8 +46,8 @@ def place(session: Session, who: Who, alert: Alert) -> str:
         return ""
     show = "support" if alert.category == Category.SUPPORT else "new"
     if alert.status == "closed":
-        again = show == "new" and alert.closed_by != who.id and settings.review(session).two_person
-        return "confirm" if again and confirming.awaits(session, alert) else ""
+        again = show == "new" and settings.review(session).two_person
+        return "confirm" if again and confirming.open_to(session, alert, who.id) else ""
     return show if alert.status in AWAITING or alert.acknowledged_by == who.id else ""
 
 

@@ -2,7 +2,8 @@
 
 A content is one picture, video or file: the entries of lists that bear one number (``thing``, see known_media.merge).
 The first decision takes the alert on, the last one closes it: as true if any content is true. A decision holds for the
-entries that it was made on; a content that is found to match more is undecided again.
+entries that it was made on; a content that is found to match more is undecided again. Where a second person confirms,
+that is done content by content too (hub/confirming.py), and a confirmation holds for the decision that it was given to.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,8 +18,9 @@ from tocsin.hub import alerts, audit
 from tocsin.hub.hub import Hub
 from tocsin.hub.known_media import MOST_KEPT
 from tocsin.hub.refusals import Refused
+from tocsin.hub.ringing import announce, note
 from tocsin.hub.store.reports import ContentVerdict
-from tocsin.hub.store.schema import Alert, FindingRecord, Person
+from tocsin.hub.store.schema import Alert, AlertEvent, FindingRecord, Person
 from tocsin.model import ReviewVerdict
 
 _WEIGHTIEST_FIRST: Final = (
@@ -32,11 +34,18 @@ _WEIGHTIEST_FIRST: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One content of an alert: its number, what it matched, and what was decided of it, if anything."""
+    """One content of an alert: its number, what it matched, what was decided of it, and the second person's word."""
 
     number: int
     matches: tuple[Mapping[str, Any], ...]
     decided: ContentVerdict | None
+    confirmed: AlertEvent | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it was found true, and no second person has confirmed that."""
+        true = self.decided is not None and ReviewVerdict(self.decided.verdict).is_true is True
+        return true and self.confirmed is None
 
 
 def of_alert(session: Session, alert: Alert) -> list[Content]:
@@ -44,14 +53,55 @@ def of_alert(session: Session, alert: Alert) -> list[Content]:
     found: dict[int, list[Mapping[str, Any]]] = {}
     for at, match in enumerate(alert.matches):
         found.setdefault(int(match.get("thing", at)) + 1, []).append(match)
-    made = {}
+    made: dict[int, ContentVerdict] = {}
+    agreed: list[AlertEvent] = []
     if len(found) > 1:
         query = select(ContentVerdict).where(ContentVerdict.alert_id == alert.id)
         made = {row.number: row for row in session.scalars(query)}
-    return [
-        Content(number, tuple(matches), row if (row := made.get(number)) and _entries(matches) <= _held(row) else None)
-        for number, matches in sorted(found.items())
-    ]
+    if made:
+        events = select(AlertEvent).where(AlertEvent.alert_id == alert.id, AlertEvent.kind == "content-confirmed")
+        agreed = list(session.scalars(events.order_by(AlertEvent.id)))
+    held = []
+    for number, matches in sorted(found.items()):
+        row = made.get(number)
+        row = row if row is not None and _entries(matches) <= _held(row) else None
+        held.append(Content(number, tuple(matches), row, _second(row, agreed) if row is not None else None))
+    return held
+
+
+def waiting(held: Sequence[Content]) -> list[Content]:
+    """Return the contents that wait for a second person; none where the alert was decided as a whole."""
+    return [each for each in held if each.waits] if held and all(each.decided for each in held) else []
+
+
+def agree(session: Session, hub: Hub, alert: Alert, person: Person, now: datetime, content: Content) -> None:
+    """Write down that a second person agrees with the verdict on a content; the last one confirms the alert."""
+    verdict = content.decided.verdict if content.decided else ""
+    said, detail = f"{content.number}: {verdict}", {"content": content.number, "verdict": verdict}
+    alerts.did(session, hub, alert, person, "content-confirmed", now, said, detail, action=audit.VERDICT)
+    session.flush()
+    _settle(session, hub, alert, person, now)
+
+
+def dispute(session: Session, hub: Hub, alert: Alert, person: Person, now: datetime, content: Content) -> None:
+    """Take back the verdict on a content that a second person disagrees with; the alert is opened again for it."""
+    alerts.reopen(session, hub, alert, person, now, f"The verdict on content {content.number} is disputed.")
+    assert content.decided is not None
+    detail = {"content": content.number, "before": content.decided.verdict}
+    session.delete(content.decided)
+    session.flush()
+    alerts.did(session, hub, alert, person, "content-undone", now, str(content.number), detail, action=audit.VERDICT)
+
+
+def _settle(session: Session, hub: Hub, alert: Alert, person: Person, now: datetime) -> None:
+    """Confirm a closed alert once nothing of it waits for a second person, and some of it was confirmed."""
+    held = of_alert(session, alert)
+    if alert.status != "closed" or not any(each.confirmed for each in held) or any(each.waits for each in held):
+        return
+    note(session, alert, "confirmed", now, "Content by content.", person.id)
+    detail = {"act": "confirmed", "verdict": alert.verdict or ""}
+    audit.record(session, person.id, audit.VERDICT, f"alert:{alert.id}", "", alert.order_id or "", detail, at=now)
+    announce(session, hub, alert, "confirmed", ring=False)
 
 
 def shown_by(contents: Sequence[Content], findings: Iterable[FindingRecord]) -> dict[str, int]:
@@ -103,6 +153,7 @@ def decide(
     closing = _following(verdicts.values())
     if closing is not None:
         alerts.close(session, hub, alert, person, now, verdict=closing.value, note_text=_note(verdicts))
+        _settle(session, hub, alert, person, now)
     return closing
 
 
@@ -142,6 +193,13 @@ def _note(verdicts: Mapping[int, ReviewVerdict | None]) -> str:
         if numbers:
             parts.append(f"{verdict.value.replace('-', ' ')} {', '.join(numbers)}")
     return f"Content by content: {'; '.join(parts)}."
+
+
+def _second(row: ContentVerdict, agreed: Iterable[AlertEvent]) -> AlertEvent | None:
+    """Return the event by which somebody else confirmed a content's present verdict."""
+    said = f"{row.number}: {row.verdict}"
+    mine = [event for event in agreed if event.detail == said and event.person_id != row.person_id]
+    return next((event for event in mine if event.at >= row.at), None)
 
 
 def _entries(matches: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:

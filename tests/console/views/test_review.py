@@ -51,6 +51,15 @@ def test_taking_it_keeps_it_in_one_s_own_queue(site) -> None:
     assert picture not in site.get("marek", "/review").text
 
 
+def look(site, who, alert) -> None:
+    """Let somebody have looked at an alert's item."""
+    with site.hub.store.session() as session:
+        session.add(
+            View(person_id=site.seeded.people[who].id, alert_id=alert, evidence="a" * 64, item=0, how="words",
+                 at=site.clock.now(), reason="A second look")
+        )  # fmt: skip
+
+
 def test_a_second_person_confirms_or_disputes(site, words_of) -> None:
     assert "To confirm" not in site.get("ruth", "/review").text
     set_review(site, two_person=True)
@@ -61,6 +70,11 @@ def test_a_second_person_confirms_or_disputes(site, words_of) -> None:
     assert "Having looked, do you agree?" in page
     given = {"agrees": "yes", "reason": "I looked at it and agree"}
     assert site.post("marek", f"/review/{closed}/confirm", given).status_code == 409
+    refused = site.post("ruth", f"/review/{closed}/confirm", given)
+    assert refused.status_code == 409
+    assert "To agree you have to have looked" in words_of(refused)
+    assert "I looked at it and agree" in refused.text, "what was typed is still there"
+    look(site, "ruth", closed)
     assert site.post("ruth", f"/review/{closed}/confirm", given).status_code == 303
     assert closed not in site.get("ruth", "/review?show=confirm").text
     other = site.seeded.alerts["closed-3"]
@@ -198,3 +212,44 @@ def test_a_break_that_comes_between_two_contents_takes_the_whole_page(site) -> N
         )  # fmt: skip
     assert site.get("ines", f"/review/{alert}", headers={"HX-Target": "contents"}).headers["hx-refresh"] == "true"
     assert "hx-refresh" not in site.get("ines", f"/review/{alert}", headers={"HX-Target": "main"}).headers
+
+
+def test_a_second_person_confirms_content_by_content(site, words_of) -> None:
+    set_review(site, two_person=True)
+    alert = ring_contents(site, "harbour-1", "harbour-2", "harbour-3")
+    path = f"/review/{alert}"
+    for number, verdict in ((1, "true-concern"), (2, "benign"), (3, "true-concern")):
+        site.post("ines", f"{path}/contents/{number}", {"verdict": verdict})
+        site.clock.forward(1)
+    page = words_of(site.get("ines", path))
+    assert "it waits for a second person" in page
+    assert "I agree" not in page
+    assert site.post("ines", f"{path}/contents/1/confirm", {"agrees": "yes"}).status_code == 409
+    assert alert in site.get("ruth", "/review?show=confirm").text
+    page = words_of(site.get("ruth", path))
+    assert "2 of 3 wait for your word" in page
+    assert page.count("I agree") == 2
+    look(site, "ruth", alert)
+    assert site.post("ruth", f"{path}/contents/1/confirm", {"agrees": "yes"}).headers["location"] == path
+    page = words_of(site.get("ruth", path))
+    assert "1 of 3 waits for your word" in page
+    assert "confirmed by Ruth Adeyemi" in page
+    site.clock.forward(1)
+    site.post("ruth", f"{path}/contents/3/confirm", {"agrees": "no"})
+    page = words_of(site.get("ruth", path))
+    assert "2 of 3 decided" in page
+    site.post("ruth", f"{path}/contents/3", {"verdict": "benign"})
+    page = words_of(site.get("ruth", path))
+    assert "Closed as true, a concern, and confirmed" in page
+    assert "Go on to the next" in page
+    assert alert not in site.get("marek", "/review?show=confirm").text
+    assert "Confirmed content 1: true, a concern." in words_of(site.get("ines", f"/alerts/{alert}"))
+
+
+def test_why_each_looked_stands_beside_the_item_for_the_second_person(site, words_of) -> None:
+    set_review(site, two_person=True)
+    closed = site.seeded.alerts["closed-1"]
+    look(site, "marek", closed)
+    page = words_of(site.get("ruth", f"/review/{closed}"))
+    assert "Marek Lind: read the words (the words). A second look" in page
+    assert "open the item first; your look is written down" in page

@@ -24,7 +24,7 @@ TICK_S: Final = 15.0
 """A tick goes out when nothing else did for this long; a page that hears nothing for 40 s says that it is not live."""
 
 
-_SETTLING: Final = ("closed", "confirmed", "reopened")
+_SETTLING: Final = ("closed", "confirmed", "content-confirmed", "reopened")
 """What people do that puts an alert before a second person, or takes it away."""
 
 

@@ -70,6 +70,16 @@ def decide(at: At, alert_id: str, number: int, verdict: Text) -> Response:
     )  # fmt: skip
 
 
+@router.post("/review/{alert_id}/contents/{number}/confirm")
+def confirm_content(at: At, alert_id: str, number: int, agrees: Text) -> Response:
+    """Confirm the verdict on one of several contents, as a second person, or take it back."""
+
+    def act(session: Session, alert: Alert) -> None:
+        confirming.confirm_content(session, at.hub, alert, at.person(session), at.now, number, agrees=agrees == "yes")
+
+    return _decide(at, alert_id, act)
+
+
 @router.post("/review/{alert_id}/undo")
 def undo(at: At, alert_id: str) -> Response:
     """Take back the last verdict on a content."""
@@ -93,7 +103,7 @@ def confirm(at: At, alert_id: str, agrees: Text, reason: Text) -> Response:
     def act(session: Session, alert: Alert) -> None:
         confirming.confirm(session, at.hub, alert, at.person(session), at.now, agrees=agrees == "yes", why=reason)
 
-    return _act(at, alert_id, act, None, show="confirm")
+    return _act(at, alert_id, act, None, show="confirm", typed={"agrees": agrees, "reason": reason})
 
 
 def _decide(at: Visit, alert_id: str, act: Any) -> Response:
@@ -108,7 +118,9 @@ def _decide(at: Visit, alert_id: str, act: Any) -> Response:
     return pages.go(f"/review/{alert_id}")
 
 
-def _act(at: Visit, alert_id: str, act: Any, to: str | None, show: str = "new") -> Response:
+def _act(
+    at: Visit, alert_id: str, act: Any, to: str | None, show: str = "new", typed: dict[str, str] | None = None
+) -> Response:
     try:
         with at.hub.store.session() as session:
             alert = visibility.alert(session, at.who, alert_id)
@@ -117,7 +129,7 @@ def _act(at: Visit, alert_id: str, act: Any, to: str | None, show: str = "new") 
     except Refused as refused:
         if refused.status not in (409, 422):
             raise
-        return _page(at, alert_id, status=refused.status, error=str(refused))
+        return _page(at, alert_id, status=refused.status, error=str(refused), typed=typed)
     if to is not None:
         return pages.go(to)
     with at.hub.store.reading() as session:
@@ -135,13 +147,17 @@ def _page(
     said: str = "",
     error: str = "",
     refused: str = "",
+    typed: dict[str, str] | None = None,
 ) -> Response:
     with at.hub.store.reading() as session:
         alert = visibility.alert(session, at.who, alert_id) if alert_id else None
         waiting = queue.counts(session, at.who)
         two = "review-confirm" in waiting
-        confirms = alert is not None and two and alert.closed_by != at.who.id and confirming.awaits(session, alert)
-        show = "confirm" if confirms or (show == "confirm" and two) else "support" if show == "support" else "new"
+        confirms = alert is not None and two and confirming.open_to(session, alert, at.who.id)
+        held = contents.of_alert(session, alert) if alert is not None and two and alert.status == "closed" else []
+        mine = any(each.confirmed is not None and each.confirmed.person_id == at.who.id for each in held)
+        again = confirms or (two and show == "confirm") or mine
+        show = "confirm" if again else "support" if show == "support" else "new"
         if alert is not None and alert.category == Category.SUPPORT:
             show = "support"
         rows = queue.rows(session, at.who, show)
@@ -150,10 +166,11 @@ def _page(
         if alert is not None:
             given = standing(session, at, alert.id)
             detail, _ = detail_of(session, at, alert, given, known)
-            looks = [(view.at, report_rows.look(view, known)) for view in views.of_alert(session, alert)[-12:]]
+            seen = views.of_alert(session, alert)[-12:]
+            looks = [(view.at, report_rows.look(view, known), view.reason) for view in seen]
             place = [each.id for each in rows].index(alert.id) + 1 if alert.id in {each.id for each in rows} else 0
             facts = {"detail": detail, "consultation": given, "looks": looks, "position": place}
-            facts["dealt_with"] = "" if confirms else queue.dealt_with(at.who, alert, known)
+            facts["dealt_with"] = "" if confirms or mine else queue.dealt_with(at.who, alert, known)
         limits = pace(session, at.who.id, at.now)
         answer = at.page(
             session,
@@ -166,6 +183,10 @@ def _page(
             next=next((each.id for each in rows if alert is None or each.id != alert.id), ""),
             alert=alert,
             confirm=confirms,
+            unconfirmed=alert is not None and two and confirming.awaits(session, alert),
+            apart=confirms and bool(contents.waiting(held)),
+            looked=confirms and alert is not None and confirming.looked(session, alert, at.who.id),
+            typed=typed or {},
             names=known,
             pace=limits,
             said=said,

@@ -263,6 +263,7 @@ def _contents(session: Session, alert: Alert) -> list[dict[str, Any]]:
             "verdict": each.decided.verdict if each.decided else None,
             "decided_by": each.decided.person_id if each.decided else None,
             "decided_at": _text(each.decided.at) if each.decided else None,
+            "confirmed_by": each.confirmed.person_id if each.confirmed else None,
         }
         for each in contents.of_alert(session, alert)
     ]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from tocsin.hub import alerts, confirming, views, visibility
+from tocsin.hub import alerts, confirming, contents, views, visibility
 from tocsin.hub.hub import Hub, of
 from tocsin.hub.reports import deciding, drafting, preserving, showing
 from tocsin.hub.sessions import Who, require
@@ -60,6 +60,13 @@ class Look(BaseModel):
     evidence: str = Field(pattern="^[0-9a-f]{64}$")
     item: int = Field(ge=0, le=views.ITEM_MOST)
     how: str = Field(max_length=20)
+
+
+class Agreement(BaseModel):
+    """Whether a second person agrees with the verdict on a content."""
+
+    model_config = ConfigDict(extra="forbid")
+    agrees: bool
 
 
 class Opinion(Reason):
@@ -212,6 +219,18 @@ def confirm(alert_id: Id, given: Opinion, hub: Hubs, who: Reviewer) -> dict[str,
         alert, person, now = _for_change(session, hub, who, alert_id)
         confirming.confirm(session, hub, alert, person, now, agrees=given.agrees, why=given.reason)
         return {"id": alert.id, "status": alert.status, "history": len(alerts.history_of(session, alert))}
+
+
+@router.post("/alerts/{alert_id}/contents/{number}/confirm")
+def confirm_content(
+    alert_id: Id, number: Annotated[int, Path(ge=1, le=2**31 - 1)], given: Agreement, hub: Hubs, who: Reviewer
+) -> dict[str, Any]:
+    """Confirm, as a second person, the verdict on one of several contents; or take it back, which opens the alert."""
+    with hub.store.session() as session:
+        alert, person, now = _for_change(session, hub, who, alert_id)
+        confirming.confirm_content(session, hub, alert, person, now, number, agrees=given.agrees)
+        waiting = [each.number for each in contents.waiting(contents.of_alert(session, alert))]
+        return {"id": alert.id, "status": alert.status, "waiting": waiting}
 
 
 def _for_change(session: Session, hub: Hub, who: Who, alert_id: str) -> tuple[Alert, Person, datetime]:

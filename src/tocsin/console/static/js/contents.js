@@ -7,6 +7,8 @@ let at = ""; // the content that was decided last, to go on from once its card h
 
 const numberOf = (node) => node?.closest?.("[data-content]")?.dataset.content ?? "";
 
+const rowOf = (number) => document.querySelector(`${NAMES}[data-content="${CSS.escape(number)}"]`);
+
 export function inTurn(act) {
   if (!busy) return act();
   waiting.push(act);
@@ -21,11 +23,11 @@ export function decide(choice) {
   return inTurn(() => { button()?.click(); return true; });
 }
 
-// To the next content without a verdict, from the one that has the focus or was decided last.
+// To the next content that waits for a verdict, or for a second person's word, from the one that has the focus or was decided last.
 export function nextContent() {
   const all = [...document.querySelectorAll(NAMES)];
   const from = all.findIndex((row) => row.dataset.content === (numberOf(document.activeElement) || at));
-  const next = [...all.slice(from + 1), ...all.slice(0, from + 1)].find((row) => !row.dataset.verdict) ?? all[from + 1] ?? all[0];
+  const next = [...all.slice(from + 1), ...all.slice(0, from + 1)].find((row) => !row.dataset.verdict || row.dataset.waits) ?? all[from + 1] ?? all[0];
   if (!next) return false;
   next.focus();
   next.scrollIntoView({ block: "nearest" });
@@ -45,7 +47,7 @@ export function labelContent(figure, number) {
 function showVerdicts() {
   for (const label of document.querySelectorAll("figure[data-content] .of-content")) {
     const number = numberOf(label);
-    const row = document.querySelector(`${NAMES}[data-content="${CSS.escape(number)}"]`);
+    const row = rowOf(number);
     label.textContent = `Content ${number}${row ? `: ${row.dataset.said}` : ""}`;
   }
 }
@@ -63,7 +65,13 @@ export function startContents(root) {
   document.getElementById("announce").textContent = document.getElementById("decided").textContent.split(".")[0];
   const onward = document.getElementById("go-on");
   if (onward) onward.focus();
-  else if (document.activeElement === document.body) nextContent(); // the card was where the focus stood
+  else if (document.activeElement === document.body) { // the card was where the focus stood
+    if (!root.querySelector(".message.wrong")) nextContent();
+    else {
+      rowOf(at)?.focus(); // it was refused: whoever decides is still at this one
+      at = "";
+    }
+  }
   busy = false;
   waiting.shift()?.();
 }
