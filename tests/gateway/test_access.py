@@ -1,6 +1,9 @@
+from types import SimpleNamespace
+
 import pytest
 from sqlalchemy import select
 
+from tocsin.gateway import access as access_module
 from tocsin.gateway.access import OPEN, SCOPES, Access, ApiKeyError, Caller, Pace, list_keys, new_key, revoke_key
 from tocsin.gateway.keys_tables import ApiKey
 from tocsin.gateway.refusals import Refused
@@ -78,6 +81,13 @@ def test_a_key_is_good_for_its_scopes_only_and_admin_for_all(store, pace, clock)
         assert access.admit(call(bearer(admin)), scope).name == "root"
 
 
+@pytest.fixture
+def at_one_moment(monkeypatch):
+    """All calls come at the same moment."""
+    monkeypatch.setattr(access_module, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+
+
+@pytest.mark.usefixtures("at_one_moment")
 def test_a_key_has_a_rate_that_all_processes_share(store, tmp_path, clock):
     key = new_key(store, clock, "slow", ["lookup"], rate=5)
     one, other = (Access(store, Pace(tmp_path / "pace"), open_without_keys=True) for _ in range(2))
@@ -126,6 +136,7 @@ def test_a_name_is_used_once_and_only_a_known_one_is_revoked(store, clock):
         revoke_key(store, clock, "other")
 
 
+@pytest.mark.usefixtures("at_one_moment")
 def test_many_questions_in_one_call_are_owed_to_the_rate(store, pace, clock):
     key = new_key(store, clock, "slow", ["lookup"], rate=100)
     access = Access(store, pace, open_without_keys=True)
@@ -135,6 +146,7 @@ def test_many_questions_in_one_call_are_owed_to_the_rate(store, pace, clock):
     assert 5 <= int(caught.value.headers["Retry-After"]) <= 11
 
 
+@pytest.mark.usefixtures("at_one_moment")
 def test_what_is_owed_has_a_bound(store, pace, clock):
     key = new_key(store, clock, "slow", ["lookup"], rate=0.001)
     access = Access(store, pace, open_without_keys=True)

@@ -1,5 +1,11 @@
 """A stream's budget: scenes go before keyframes, hashing never goes, and what went is counted."""
 
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from tocsin.gateway.streams import budget
 from tocsin.gateway.streams.budget import BUSY, CALM, FOR_SCENES, LEVELS, Budget, Load, Pace
 
 
@@ -55,7 +61,11 @@ def test_a_busy_core_has_no_time_for_scenes_but_for_keyframes() -> None:
     assert budget.shed["scenes"] == 3
 
 
-def test_a_process_counts_as_busy_until_it_was_measured_and_when_scenes_had_their_part() -> None:
+def test_a_process_counts_as_busy_until_it_was_measured_and_when_scenes_had_their_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = SimpleNamespace(monotonic=lambda: 1000.0, process_time=time.process_time)  # no time passes meanwhile
+    monkeypatch.setattr(budget, "time", clock)
     load = Load()
     assert load.share() >= BUSY
     load._share, load._left = 0.0, FOR_SCENES
