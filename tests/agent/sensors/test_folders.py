@@ -48,6 +48,21 @@ def test_network_and_pretended_file_systems_are_no_drives(tmp_path, home):
     assert Places(home, mountinfo=info).drives() == ["/mnt/a b"]
 
 
+def test_encrypted_folders_and_disks_in_memory_in_the_home_are_looked_at_and_shares_are_told(tmp_path, home):
+    counted = []
+    info = mounts(
+        tmp_path,
+        (f"{home}/Vaults/a", "fuse.gocryptfs"), (f"{home}/Vaults/b", "fuse.cryfs"), (f"{home}/quick", "tmpfs"),
+        (f"{home}/share", "fuse.sshfs"), ("/media/me/secret", "fuse.encfs"), ("/mnt/net", "nfs4"), ("/tmp", "tmpfs"),
+        ("/mnt/auto", "autofs"),
+    )  # fmt: skip
+    places = Places(home, mountinfo=info, count=counted.append)
+    assert places.drives() == [f"{home}/Vaults/a", f"{home}/Vaults/b", f"{home}/quick", "/media/me/secret"]
+    assert counted == ["not-scanned-mount"] * 2
+    assert places.is_mounted(f"{home}/share")
+    assert not places.is_mounted(f"{home}/work")
+
+
 def test_the_agents_own_folder_and_what_is_privileged_are_left_out(home, tmp_path):
     counted = []
     places = Places(

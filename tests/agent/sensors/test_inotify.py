@@ -3,6 +3,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from inotify_simple import flags
@@ -91,6 +92,34 @@ def test_links_and_skipped_folders_are_not_followed(watch, tmp_path, tmp_path_fa
     (target / "file").write_bytes(b"x")
     (tmp_path / "skipped" / "file").write_bytes(b"x")
     assert settled(watch, tmp_path) == set()
+
+
+def test_a_subvolume_is_part_of_the_tree_and_a_mount_is_not(tmp_path, monkeypatch):
+    for name in ("subvolume/deep", "mount"):
+        (tmp_path / name).mkdir(parents=True)
+    numbers = {str(tmp_path / "subvolume"): 98, str(tmp_path / "mount"): 99}
+    real = os.stat
+
+    def stat(path, **how):
+        about = real(path, **how)
+        other = next((number for top, number in numbers.items() if str(path).startswith(top)), about.st_dev)
+        return SimpleNamespace(
+            **{name: getattr(about, name) for name in dir(about) if name[:3] == "st_"} | {"st_dev": other}
+        )
+
+    monkeypatch.setattr("tocsin.agent.sensors.inotify.os.stat", stat)
+    watch = TreeWatch(mounted=lambda folder: folder.endswith("/mount"))
+    list(watch.add(str(tmp_path), time.time() + 60))
+    wanted = [tmp_path / "subvolume" / "a", tmp_path / "subvolume" / "deep" / "b"]
+    for path in (tmp_path / "mount" / "c", *wanted):
+        path.write_bytes(b"x")
+    (tmp_path / "subvolume" / "later").mkdir()
+    wanted.append(tmp_path / "subvolume" / "later" / "d")
+    wanted[-1].write_bytes(b"x")
+    found = told(watch, wanted)
+    assert {str(path) for path in wanted} <= found
+    assert str(tmp_path / "mount" / "c") not in found
+    watch.close()
 
 
 def test_an_overflow_is_told_and_what_changed_is_found_again(watch, tmp_path):

@@ -1,4 +1,6 @@
 import hashlib
+import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -57,6 +59,24 @@ def test_changed_lists_are_asked_about_everything_again_without_reading(files, s
     files.lists = {**files.lists, "version": "v2"}
     files.comparing.compare(str(files.picture("new.jpg")), "files", urgent=True)
     until(lambda: any(one.body.matches for one in files.answers))
+    assert files.hasher.hashed == 11
+
+
+def test_lists_that_changed_while_the_agent_was_off_are_noticed_at_the_first_answer(files, sweep, until):
+    paths = [files.picture(f"{number}.jpg") for number in range(10)]
+    made = sweep()
+    until(lambda: made.rounds == 1 and len(files.answers) == 10)
+    until(lambda: files.seen.get("lists") == "v1")
+    files.end()
+    files.listed.add(hashlib.sha256(paths[3].read_bytes()).hexdigest())
+    files.lists = {**files.lists, "version": "v2"}
+    files.open()
+    made = sweep()
+    until(lambda: made.rounds == 1)
+    assert not any(one.body.matches for one in files.answers)
+    files.comparing.compare(str(files.picture("new.jpg")), "files", urgent=True)
+    until(lambda: any(one.body.matches for one in files.answers))
+    until(lambda: files.seen.get("lists") == "v2")
     assert files.hasher.hashed == 11
 
 
@@ -119,6 +139,29 @@ def test_what_cannot_be_examined_is_told_once(files, sweep, until):
     made = sweep()
     until(lambda: made.rounds == 1)
     assert sorted(one.body.reason for one in files.missed) == ["failed-file", "unreadable"]
+
+
+def test_a_subvolume_is_swept_and_a_mount_is_not(files, sweep, until, monkeypatch):
+    files.picture("plain/a.jpg")
+    inside = files.picture("subvolume/deep/b.jpg")
+    outside = files.picture("mount/c.jpg")
+    files.mountinfo.write_text(f"36 35 98:0 / {outside.parent} rw - cifs //server/share rw\n")
+    numbers = {str(inside.parent.parent): 98, str(outside.parent): 99}
+    real = os.stat
+
+    def stat(path, **how):
+        about = real(path, **how)
+        other = next((number for top, number in numbers.items() if str(path).startswith(top)), about.st_dev)
+        return SimpleNamespace(
+            **{name: getattr(about, name) for name in dir(about) if name[:3] == "st_"} | {"st_dev": other}
+        )
+
+    monkeypatch.setattr("tocsin.agent.sensors.sweep.os.stat", stat)
+    made = sweep()
+    until(lambda: made.rounds == 1)
+    until(lambda: files.names() >= {"a.jpg", "b.jpg"})
+    assert "c.jpg" not in files.names()
+    assert "not-scanned-mount" in files.counts
 
 
 def test_folders_that_vanish_are_no_obstacle(files, sweep, until):

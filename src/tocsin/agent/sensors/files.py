@@ -53,7 +53,7 @@ class FileSensor:
             count,
             arrived,
         )
-        self._watch = watch or TreeWatch(places.skip)
+        self._watch = watch or TreeWatch(places.skip, places.is_mounted)
         self._poll_s = poll_s
         self._closed = threading.Event()
         self._due: dict[str, tuple[float, float, int]] = {}

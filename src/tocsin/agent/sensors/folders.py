@@ -1,8 +1,9 @@
 """Which folders are looked at: this account's own, its browsers' caches, and drives that are attached.
 
 The account's home and the folders it keeps elsewhere (XDG user-dirs); everything mounted under /media, /run/media and
-/mnt from a real file system. Left out: the agent's own folder, homes of other accounts, folders in the home that belong
-to somebody else, and what the order names as privileged.
+/mnt from a real file system, and in the home also encrypted folders and disks in memory. What else is mounted there (a
+network share) is counted as not scanned. Left out: the agent's own folder, homes of other accounts, folders in the home
+that belong to somebody else, and what the order names as privileged.
 """
 
 import os
@@ -38,6 +39,11 @@ _FILE_SYSTEMS = frozenset(
         "zfs",
     ]
 )
+_ENCRYPTED = frozenset(["ecryptfs", "fuse.gocryptfs", "fuse.encfs", "fuse.cryfs", "fuse.securefs"])
+"""Folders that their owner unlocks with a password (Plasma Vault, GNOME's vaults, sirikali make them)."""
+_AT_HOME = frozenset(["tmpfs", "ramfs", "squashfs", "erofs"])
+"""What holds files of the account where it is mounted in its home; elsewhere it belongs to the system."""
+_PRETENDED = frozenset(["autofs", "fuse.portal", "proc", "sysfs", "devtmpfs", "devpts", "nsfs", "cgroup2"])
 _FIRST = ("DOWNLOAD", "PICTURES", "VIDEOS", "DESKTOP", "DOCUMENTS", "PUBLICSHARE")
 _LINE = re.compile(r'^XDG_([A-Z]+)_DIR="(\$HOME)?/?([^"]*)"$')
 _CACHES = (".cache", ".config", ".mozilla", "snap", ".var/app")
@@ -68,12 +74,22 @@ class Places:
         return list(real)
 
     def drives(self) -> list[str]:
-        """Return where drives are mounted now, the account's own folders on them included."""
+        """Return where drives and encrypted folders are mounted now, those in the home included."""
         found = []
         for point, kind in mounted(self.mountinfo):
-            if kind in _FILE_SYSTEMS and (self._is_mount(point) or point.startswith(f"{self.home}/")):
+            inside = point.startswith(f"{self.home}/")
+            if not inside and not self._is_mount(point):
+                continue
+            if kind in _FILE_SYSTEMS or kind in _ENCRYPTED or (inside and kind in _AT_HOME):
                 found.append(point)
+            elif kind not in _PRETENDED:
+                self.count("not-scanned-mount")
         return found
+
+    def is_mounted(self, folder: str) -> bool:
+        """Say whether something is mounted at a folder. One that merely has a device number of its own (a subvolume of
+        btrfs, which every account may make) is a part of the tree that it lies in."""
+        return any(point == folder for point, _ in mounted(self.mountinfo))
 
     def skip(self, folder: str, owner: int) -> bool:
         """Say whether a folder is left out."""

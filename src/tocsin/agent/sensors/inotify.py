@@ -32,11 +32,14 @@ _BREATH = 100
 class TreeWatch:
     """The watched trees. One thread uses it; ``close`` may be called from another.
 
-    ``skip`` says which folders are left out. ``overflows`` counts how often the kernel's queue ran over.
+    ``skip`` says which folders are left out; ``mounted`` whether a folder with another device number is another file
+    system, which is no part of the tree. ``overflows`` counts how often the kernel's queue ran over.
     """
 
-    def __init__(self, skip: Callable[[str, int], bool] = lambda *_: False) -> None:
-        self._skip = skip
+    def __init__(
+        self, skip: Callable[[str, int], bool] = lambda *_: False, mounted: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        self._skip, self._mounted = skip, mounted
         self._inotify = INotify(nonblocking=True)
         self._wake_out, self._wake_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._paths: dict[int, str] = {}
@@ -142,7 +145,7 @@ class TreeWatch:
 
     def _watch(self, top: str, *, paced: bool = False) -> Iterator[str]:
         """Watch a tree from ``top`` down and yield the files found in it; ``paced`` leaves most of a core to others."""
-        device = self._device(top)
+        devices = {self._device(top)}
         waiting = [top]
         begun, many = time.monotonic(), 0
         while waiting:
@@ -155,7 +158,11 @@ class TreeWatch:
                 about = os.stat(folder, follow_symlinks=False)  # noqa: PTH116
             except OSError:
                 continue
-            if about.st_dev != device or self._skip(folder, about.st_uid) or not self._hold(folder):
+            if about.st_dev not in devices:
+                if folder in self._roots or self._mounted(folder):
+                    continue
+                devices.add(about.st_dev)
+            if self._skip(folder, about.st_uid) or not self._hold(folder):
                 continue
             for entry in _listed(folder):
                 try:

@@ -46,17 +46,31 @@ class SweepSensor:
         more = {"share": self._share} if self._share else {}
         pace = Pace(self._stop, ProcessorTime(), self._hindered, **more)
         while not self._stop.is_set():
-            version = self._comparing.asking.version
+            version = self._comparing.asking.version or self._seen.get("lists")
             yield from self._round(pace)
             if self._stop.is_set():
                 return
             self._finish()
             self.rounds += 1
-            ends = time.monotonic() + ROUND_S
-            while time.monotonic() < ends and not self._drives and version in ("", self._comparing.asking.version):
-                version = version or self._comparing.asking.version
-                if self._stop.wait(_LOOK_S):
-                    return
+            if not self._rest(version):
+                return
+
+    def _rest(self, version: str) -> bool:
+        """Wait until the next round is due; False when told to stop. ``version`` is of the lists of the round's begin:
+        that of an earlier run, where nothing had been answered yet, so that lists that changed meanwhile are noticed.
+        """
+        ends, noted = time.monotonic() + ROUND_S, ""
+        while time.monotonic() < ends and not self._drives:
+            now = self._comparing.asking.version
+            version = version or now
+            if now not in ("", version):
+                return True
+            if version != noted:
+                self._seen.set("lists", version)
+                noted = version
+            if self._stop.wait(_LOOK_S):
+                return False
+        return True
 
     def close(self) -> None:
         """Stop."""
@@ -85,7 +99,7 @@ class SweepSensor:
     def _tree(self, root: str, number: int, pace: Pace) -> Iterator[Observation]:
         """Go through a tree; a folder done in this round and unchanged since is only passed through."""
         try:
-            device = os.stat(root, follow_symlinks=False).st_dev  # noqa: PTH116
+            devices = {os.stat(root, follow_symlinks=False).st_dev}  # noqa: PTH116
         except OSError:
             return
         waiting = [root]
@@ -93,7 +107,11 @@ class SweepSensor:
             folder = waiting.pop()
             try:
                 about = os.stat(folder, follow_symlinks=False)  # noqa: PTH116
-                if about.st_dev != device or self._places.skip(folder, about.st_uid):
+                if about.st_dev not in devices:
+                    if self._places.is_mounted(folder):
+                        continue
+                    devices.add(about.st_dev)
+                if self._places.skip(folder, about.st_uid):
                     continue
                 files, inside = _listed(folder)
             except OSError:
