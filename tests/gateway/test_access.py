@@ -1,3 +1,4 @@
+import itertools
 from types import SimpleNamespace
 
 import pytest
@@ -83,8 +84,9 @@ def test_a_key_is_good_for_its_scopes_only_and_admin_for_all(store, pace, clock)
 
 @pytest.fixture
 def at_one_moment(monkeypatch):
-    """All calls come at the same moment."""
-    monkeypatch.setattr(access_module, "time", SimpleNamespace(monotonic=lambda: 1000.0))
+    """All calls come at the same moment, a microsecond after one another."""
+    moments = itertools.count(1000.0, 1e-6)
+    monkeypatch.setattr(access_module, "time", SimpleNamespace(monotonic=lambda: next(moments)))
 
 
 @pytest.mark.usefixtures("at_one_moment")
