@@ -33,6 +33,8 @@ from tocsin.placement.disk import Disk
 from tocsin.placement.journal import Journal
 from tocsin.placement.platform import boot_identity, take_lock
 
+_PATIENCE = httpx.Timeout(60.0)  # a token works once: an answer that is not waited for may have used it up
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
@@ -203,7 +205,7 @@ def _ask(hub: str, pem: str, token: str, key: DeviceKey, order: SignedOrder, lab
     }
     try:
         with wire.client(hub, pem) as client:
-            response = client.post("/api/v1/enrol", json=question)
+            response = client.post("/api/v1/enrol", json=question, timeout=_PATIENCE)
     except httpx.HTTPError as problem:
         raise PlacementError(
             f"The hub at {hub} did not answer the enrolment: {problem or type(problem).__name__}."

@@ -44,7 +44,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def certificate_of(url: str, timeout: float = 10.0) -> str:
+def certificate_of(url: str, timeout: float = 60.0) -> str:
     """Fetch the certificate that the hub shows, as PEM, without trusting it: the caller pins or compares it.
 
     Empty for plain http. Raises PlacementError when the hub cannot be reached.
