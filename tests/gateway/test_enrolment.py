@@ -40,6 +40,24 @@ def test_an_order_that_its_authority_ended_is_over(enrolled, hub, clock):
     one.journal.close()
 
 
+def test_the_end_of_the_order_is_said_before_and_when_it_comes(enrolled, clock, caplog):
+    one = Enrolment(enrolled, clock)
+    left = (one.standing.signed.order.ends - clock.now()).total_seconds()
+    clock.move(left - 86_400)
+    one._look_at_order()
+    assert (one.idle(), caplog.text) == ("", "")
+    one.start()
+    assert f"The policy ends on {one.standing.signed.order.ends:%d %B %Y}" in caplog.text
+    clock.move(86_401)
+    one._look_at_order()
+    one._look_at_order()
+    assert one.idle()
+    assert caplog.text.count("Nothing is recorded, and no match becomes an alert") == 1
+    told = [entry.body["state"] for entry in one.journal.entries() if entry.kind == "order"]
+    assert told == ["in-force", "ended"]
+    one.close()
+
+
 def test_a_changed_order_that_is_not_signed_by_the_authority_is_refused(enrolled, clock, signed_order, other_authority):
     one = Enrolment(enrolled, clock)
     before = one.standing.signed.digest

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from tocsin.gateway.forwarding import INTERNAL, Core, packed, router, unpacked
 from tocsin.gateway.observing import Sighting
 from tocsin.gateway.refusals import Refused
-from tocsin.gateway.road import NotRecordedError
+from tocsin.gateway.road import NO_ROOM, NotRecordedError
 from tocsin.model.media import Fingerprints, Match, Print
 from tocsin.model.rect import Rect
 
@@ -33,7 +33,7 @@ def test_the_way_between_processes_is_closed_from_outside(api):
 
 def test_what_found_no_room_at_the_core_is_told_to_whoever_showed_it(monkeypatch):
     async def see(self, sighting):
-        raise NotRecordedError
+        raise NotRecordedError(NO_ROOM)
 
     monkeypatch.setattr("tocsin.gateway.observing.OnRoad.see", see)
     one = Sighting(prints=Fingerprints(media="picture"), matches=(), caller="coop")
@@ -49,7 +49,7 @@ def test_what_found_no_room_at_the_core_is_told_to_whoever_showed_it(monkeypatch
         finally:
             await core.close()
 
-    with pytest.raises(NotRecordedError):
+    with pytest.raises(NotRecordedError, match=NO_ROOM):
         asyncio.run(show())
 
 

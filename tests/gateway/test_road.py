@@ -3,7 +3,7 @@ import pytest
 from tocsin.evidence.sealing import files_of, open_sealed
 from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.observing import Sighting, attachments, facts, observation
-from tocsin.gateway.road import NotRecordedError, Road
+from tocsin.gateway.road import NO_ORDER, NO_ROOM, NotRecordedError, Road
 from tocsin.model.media import Fingerprints, Match, Print
 from tocsin.placement.config import Folders
 from tocsin.placement.enrol import enrol
@@ -107,11 +107,22 @@ def test_what_found_no_room_on_the_disk_is_said_and_recorded_at_the_next_look(en
     seen = observation(gateway, sighting())
     with monkeypatch.context() as full:
         full.setattr(journal, "append", lambda *_: None)
-        with pytest.raises(NotRecordedError):
+        with pytest.raises(NotRecordedError, match=NO_ROOM):
             gateway.road.note(seen)
     (once,) = gateway.road.note(seen)
     assert [entry.body["id"] for entry in journal.entries() if entry.kind == "finding"] == [once]
     assert gateway.road.note(seen) == []
+    gateway.close()
+
+
+def test_after_the_orders_end_a_match_is_not_recorded_and_that_is_said(enrolled, clock):
+    gateway = enrolled()
+    seen = observation(gateway, sighting())
+    assert gateway.road.note(seen)
+    gateway.road.enrolment.standing.discharge("The authority has ended the order.")
+    assert not gateway.road.records
+    with pytest.raises(NotRecordedError, match=NO_ORDER):
+        gateway.road.note(seen)
     gateway.close()
 
 

@@ -16,8 +16,7 @@ FINDINGS: Final = "X-Tocsin-Findings"
 """The header with the ids of the findings that a lookup recorded; a report can be asked for by them."""
 
 NOT_RECORDED: Final = "X-Tocsin-Not-Recorded"
-"""The header that says that what matched found no room on the gateway's disk."""
-NO_ROOM: Final = "disk-full; look it up again"
+"""The header that says why what matched is not recorded, though the gateway is enrolled."""
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
@@ -69,8 +68,8 @@ def comparing(unexamined: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {NOT_COMPARABLE: ", ".join(told)}
 
 
-def naming(findings: list[str] | None) -> dict[str, str]:
-    """Return the header that names what was recorded, or none; or, for None, the one that says that it was not."""
-    if findings is None:
-        return {NOT_RECORDED: NO_ROOM}
+def naming(findings: list[str] | str) -> dict[str, str]:
+    """Return the header that names what was recorded, or none; or the one that says why nothing was."""
+    if isinstance(findings, str):
+        return {NOT_RECORDED: findings}
     return {FINDINGS: ", ".join(findings)} if findings else {}

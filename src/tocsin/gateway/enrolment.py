@@ -5,6 +5,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from tocsin.placement.uplink import Uplink
 
 _GOODBYE_S = 5.0
 _MOST_KINDS = 40
+_SOON = timedelta(days=30)
+"""For so long before a policy's end each start says that it is near."""
 _log = logging.getLogger(__name__)
 
 
@@ -69,6 +72,7 @@ class Enrolment:
             raise PlacementError(f"No journal can be kept, so the gateway does not start: {problem}.") from problem
         self.recorder = Recorder(self.standing, self.journal, blobs, clock, self.config.salt)
         self.counts = Counts()
+        self._idle: str | None = None
         self._evidence = EvidenceCourier(self.config, key, self.journal, blobs)
         self._orders = OrderCourier(self.config, key, self._order_answered)
         self.uplink = Uplink(
@@ -93,7 +97,10 @@ class Enrolment:
                 self.journal.refuse("kill", {}, 0, since=last.at)
         body = {"software": f"tocsin {version('tocsin')}", "order": self.standing.signed.digest, "boot_reason": reason}
         self.journal.append(EntryKind.START, body)
-        self.journal.append(EntryKind.ORDER, {"state": "in-force", "digest": self.standing.signed.digest})
+        self._look_at_order()
+        ends = self.standing.signed.order.ends
+        if not self._idle and ends - self._clock.now() < _SOON:
+            _log.warning("The policy ends on %s; nothing is recorded after that. Sign its successor.", f"{ends:%d %B %Y}")
         self._crew.start("uplink", self.uplink.run, self.uplink.wake)
         self._crew.start("evidence", self._evidence.run, self._evidence.wake)
         self._crew.start("orders", self._orders.run, self._orders.wake)
@@ -108,6 +115,12 @@ class Enrolment:
             time.sleep(0.02)
         self._crew.stop(seconds=_GOODBYE_S)
         self.journal.close()
+
+    def idle(self) -> str:
+        """Return why nothing is recorded now, as a sentence, or nothing."""
+        now = self._clock.now()
+        permission = self.standing.permission(now)
+        return self.standing.over(now) or ("" if permission.active else permission.reason)
 
     def status(self) -> dict[str, Any]:
         """Return what an operator may know: hub, order, connection, what waits. Nothing that was seen."""
@@ -128,8 +141,20 @@ class Enrolment:
         while not stop.is_set():
             with suppress(OSError, psutil.Error):
                 self.journal.tell_gap()
+                self._look_at_order()
                 self.journal.append(EntryKind.HEARTBEAT, self._heartbeat(me))
             stop.wait(self.config.heartbeat_s)
+
+    def _look_at_order(self) -> None:
+        """Say, here and in the journal, when recording ends with the policy, and when it goes on."""
+        idle = self.idle()
+        if idle == self._idle:
+            return
+        self._idle = idle
+        state = "ended" if self.standing.over(self._clock.now()) else "in-force"
+        self.journal.append(EntryKind.ORDER, {"state": state, "digest": self.standing.signed.digest})
+        if idle:
+            _log.error("Nothing is recorded, and no match becomes an alert: %s Lookups are answered as ever.", idle)
 
     def _heartbeat(self, me: psutil.Process) -> dict[str, Any]:
         now = self._clock.now()

@@ -35,7 +35,7 @@ CLUSTER_KEY: Final = b"x-tocsin-cluster"
 """The header by which the nodes of a cluster open the core's door."""
 
 _TEXTS: Final = ("caller", "signal", "name", "media_type", "url", "item", "account", "arrived")
-_NO_ROOM: Final = 507
+_NOT_RECORDED: Final = 507
 _LENGTH = struct.Struct("<I")
 _LONGEST_ADDRESS: Final = 100
 """Bytes that the address of a unix socket has room for: 107 on Linux, 103 elsewhere."""
@@ -113,8 +113,8 @@ class Core:
             answer = await self._client.post(f"{INTERNAL}sighting", content=packed(sighting))
         except httpx.TransportError as error:
             raise Refused(503, "What matched could not be recorded; try again.", {"Retry-After": "2"}) from error
-        if answer.status_code == _NO_ROOM:
-            raise NotRecordedError
+        if answer.status_code == _NOT_RECORDED:
+            raise NotRecordedError(answer.text)
         if answer.status_code != 200:
             raise Refused(503, "What matched could not be recorded; try again.", {"Retry-After": "2"})
         return [str(one) for one in answer.json()]
@@ -125,8 +125,8 @@ async def sighting(request: Request) -> Response:
     """Take a sighting from a worker."""
     try:
         recorded = await OnRoad(of(request)).see(unpacked(await request.body()))
-    except NotRecordedError:
-        return Response(status_code=_NO_ROOM)
+    except NotRecordedError as why:
+        return Response(str(why), _NOT_RECORDED)
     return Response(json.dumps(recorded), media_type="application/json")
 
 

@@ -41,7 +41,7 @@ class Observer(Protocol):
     async def see(self, sighting: Sighting) -> list[str]:
         """Show a sighting to the road; return the ids of the findings that were recorded of it.
 
-        Raises NotRecordedError where what it shows found no room on the disk.
+        Raises NotRecordedError where what it shows is not recorded though the gateway is enrolled.
         """
         ...
 
@@ -54,7 +54,7 @@ class OnRoad:
 
     async def see(self, sighting: Sighting) -> list[str]:
         """Show a sighting to the road. Nothing is recorded where the gateway is not enrolled."""
-        if not self._gateway.road.records:
+        if self._gateway.road.enrolment is None:
             return []
         seen = observation(self._gateway, sighting)
         return await asyncio.to_thread(

@@ -6,7 +6,7 @@ A gateway that is enrolled nowhere still gives its findings to whoever asked; it
 import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from tocsin.detectors import KnownMedia
 from tocsin.gateway.enrolment import Enrolment
@@ -17,8 +17,12 @@ from tocsin.placement.recording import Files, Pictures
 _log = logging.getLogger(__name__)
 
 
+NO_ROOM: Final = "disk-full; look it up again"
+NO_ORDER: Final = "no-order-in-force; see the gateway's log"
+
+
 class NotRecordedError(Exception):
-    """What was found could not be put on the disk, and is counted: the disk, or the journal, is full."""
+    """What was found is not recorded, though this gateway records; the text is ``NO_ROOM`` or ``NO_ORDER``."""
 
 
 class Road:
@@ -33,7 +37,7 @@ class Road:
     @property
     def records(self) -> bool:
         """Whether findings are recorded: the gateway is enrolled, and its order is in force."""
-        return self.enrolment is not None and self.enrolment.standing.permission(self._clock.now()).active
+        return self.enrolment is not None and not self.enrolment.idle()
 
     def see(
         self,
@@ -64,9 +68,13 @@ class Road:
     def note(self, seen: Observation, *, attachments: Files = (), facts: Mapping[str, Any] | None = None) -> list[str]:
         """Look for known media in one observation, record what the order calls for; return the recorded findings' ids.
 
-        They are what a report can be asked for by. Raises NotRecordedError where a finding found no room on the disk;
-        the next look at the same then tells it anew.
+        They are what a report can be asked for by. Raises NotRecordedError where the order is over, and where a finding
+        found no room on the disk; the next look at the same then tells it anew.
         """
+        if self.enrolment is None:
+            return []
+        if not self.records:
+            raise NotRecordedError(NO_ORDER)
         begun = self._clock.monotonic_ns()
         with self._lock:
             found = self._examine(self._usual, seen)
@@ -74,7 +82,7 @@ class Road:
         if refused:
             with self._lock:
                 self._known.forget(seen)
-            raise NotRecordedError
+            raise NotRecordedError(NO_ROOM)
         return recorded
 
     def record(

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tocsin.gateway.access import new_key
-from tocsin.gateway.road import NotRecordedError
+from tocsin.gateway.road import NO_ROOM, NotRecordedError
 from tocsin.media import pdq
 
 
@@ -220,7 +220,7 @@ def test_what_was_not_asked_for_is_not_recorded_either(known, jpeg, monkeypatch)
 
 def test_a_match_that_found_no_room_on_the_disk_is_told_all_the_same_and_so_is_that(known, jpeg, code, monkeypatch):
     async def see(self, sighting):
-        raise NotRecordedError
+        raise NotRecordedError(NO_ROOM)
 
     monkeypatch.setattr("tocsin.gateway.observing.OnRoad.see", see)
     answer = known.post("/m/lookup", files={"photo": jpeg()})

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from tocsin.gateway import audit
 from tocsin.gateway.access import Caller, allow, reading
-from tocsin.gateway.answering import NO_ROOM, NOT_COMPARABLE, answered, comparing, flag, names, naming, whole
+from tocsin.gateway.answering import NOT_COMPARABLE, answered, comparing, flag, names, naming, whole
 from tocsin.gateway.api.described import MULTIPART, described, query
 from tocsin.gateway.contents import Content, by_upload, by_url, hashed, types_of
 from tocsin.gateway.gateway import Gateway, of
@@ -198,8 +198,8 @@ async def batch(
         results[number] = {"matches": shown(each.hits)}
         _log(gateway, caller, audit.LOOKUP, kind.name, each)
         seen = await _observe(gateway, request, caller, each, prints, signal=signal)
-        if seen is None:
-            results[number]["not_recorded"] = NO_ROOM
+        if isinstance(seen, str):
+            results[number]["not_recorded"] = seen
         elif seen:
             results[number]["findings"] = seen
     return {"results": results}
@@ -254,8 +254,8 @@ async def _observe(
     signal: str = "",
     content: Content | None = None,
     arrived: datetime | None = None,
-) -> list[str] | None:
-    """Show what matched to the road; return the ids of the findings that were recorded, None where there was no room.
+) -> list[str] | str:
+    """Show what matched to the road; return the ids of the findings that were recorded, or why nothing was.
 
     Whoever asked gets the match in any case: it may be the only one who learns of it.
     """
@@ -277,9 +277,9 @@ async def _observe(
     )
     try:
         return await gateway.observer.see(sighting)
-    except NotRecordedError:
-        _said.error("What matched could not be recorded: the disk or the journal is full")
-        return None
+    except NotRecordedError as why:
+        _said.error("What matched was not recorded: %s", why)
+        return str(why)
 
 
 def _ask(gateway: Gateway, batch_: list[Fingerprints], question: Question) -> list[Found]:
