@@ -100,7 +100,7 @@ class Enrolment:
         self._look_at_order()
         ends = self.standing.signed.order.ends
         if not self._idle and ends - self._clock.now() < _SOON:
-            _log.warning("The policy ends on %s; nothing is recorded after that. Sign its successor.", f"{ends:%d %B %Y}")
+            _log.warning("The policy ends on %s; nothing is recorded then. Sign its successor.", f"{ends:%d %B %Y}")
         self._crew.start("uplink", self.uplink.run, self.uplink.wake)
         self._crew.start("evidence", self._evidence.run, self._evidence.wake)
         self._crew.start("orders", self._orders.run, self._orders.wake)
