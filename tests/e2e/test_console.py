@@ -8,7 +8,6 @@ import shutil
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +17,10 @@ import pyotp
 import pytest
 import uvicorn
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from tocsin.console import mount, pages
+from tocsin.demo.desktop import until
 from tocsin.evidence.sealing import Attachment
 from tocsin.hub.app import create_app
 from tocsin.hub.settings import HubSettings
@@ -46,20 +46,20 @@ class Served:
     """A seeded hub behind a real server."""
 
     def __init__(self, data: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        self.socket = socket.socket()  # kept from here on, so that no other program takes the port meanwhile
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", 0))
+        port = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         app = create_app(HubSettings(data=data, port=port, heartbeat_s=36000))
         mount(app)
         self.hub = app.state.hub
         self.seeded = load_seed().seed(self.hub, datetime.now(UTC))
         self.server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread = threading.Thread(target=self.server.run, args=([self.socket],), daemon=True)
         self.thread.start()
-        deadline = time.monotonic() + 20
-        while not self.server.started and time.monotonic() < deadline:
-            threading.Event().wait(0.02)
+        until(lambda: self.server.started or not self.thread.is_alive(), 120, "the hub's start")
+        assert self.thread.is_alive(), "the hub did not start"
 
     def ring(self, label: str = "laptop D-2", **changes: Any) -> str:
         found: str = self.seeded.ring(self.hub, label, datetime.now(UTC), **changes)
@@ -68,7 +68,8 @@ class Served:
     def stop(self) -> None:
         self.hub.bus.close()
         self.server.should_exit = True
-        self.thread.join(20)
+        self.thread.join(120)
+        self.socket.close()
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip("the browser tests need Debian's chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=120_000)
         yield browser
         browser.close()
 
@@ -99,7 +100,7 @@ class Desk:
             cookie = {"name": "tocsin_session", "value": served.seeded.cookies[who], "url": served.url}
             self.context.add_cookies([cookie])
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(60_000)
         self.troubles: list[str] = []
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.on(
@@ -141,7 +142,7 @@ def bring_key(page: Page, served: Served, tmp_path: Path) -> None:
     page.set_input_files("#key-in", str(file))
     page.fill("#old-pass", seed.PASSPHRASE)
     page.click("text=Bring it in")
-    expect(page.locator("[data-part=held]")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-part=held]")).to_be_visible(timeout=120_000)
 
 
 def test_signing_in_by_hand(desk: Any, served: Served) -> None:
@@ -168,6 +169,7 @@ def test_an_invited_person_comes_in_by_the_link(desk: Any, served: Served) -> No
     page.fill("#password", "meadow copper thirteen")
     page.click("button.main")
     drawn = page.locator(".qr svg")
+    expect(drawn).to_be_visible()
     assert drawn.bounding_box()["width"] == float(drawn.get_attribute("width")), "the code must not be cut off"
     page.fill("#code", pyotp.TOTP(page.locator(".qr code").inner_text()).now())
     page.click("button.main")
@@ -188,6 +190,23 @@ def test_a_new_alert_arrives_on_top_by_itself(desk: Any, served: Served) -> None
     expect(page.locator("#announce")).to_contain_text("New alert, severity 5")
     expect(page.locator(".nav [data-count=await]")).to_have_text("6")
     assert page.evaluate("window.sameDocument") is True
+
+
+def test_an_alert_that_comes_while_the_list_is_on_its_way_is_in_it(desk: Any, served: Served) -> None:
+    page = desk().open("/devices")
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
+    made = []
+
+    def late(route: Route) -> None:
+        answer = route.fetch()
+        made.append(served.ring(thread="feedfeedfeedfeed"))
+        expect(page.locator(".nav [data-count=await]")).to_have_text("6")
+        route.fulfill(response=answer)
+
+    page.route("**/alerts", late)
+    page.click(".nav a:has-text('Alerts')")
+    expect(page.locator("#alerts .row")).to_have_count(7)
+    expect(page.locator("#alerts .row").first).to_have_attribute("data-alert", made[0])
 
 
 def test_a_row_changes_in_place_when_a_colleague_takes_it(desk: Any, served: Served) -> None:
@@ -224,6 +243,7 @@ def test_the_whole_triage_by_keyboard(desk: Any, served: Served) -> None:
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
     page.keyboard.press("/")
     expect(page.locator("#q")).to_be_focused()
     page.keyboard.type("private window")
@@ -243,10 +263,10 @@ def test_words_are_unsealed_in_the_browser_after_a_reason(desk: Any, served: Ser
     page.click("text=Give the reason and open")
     page.fill("#passphrase", "not the passphrase")
     page.click("#evidence button:has-text('Unlock')")
-    expect(page.locator("#evidence [data-part=status]")).to_contain_text("does not open this key", timeout=60_000)
+    expect(page.locator("#evidence [data-part=status]")).to_contain_text("does not open this key", timeout=120_000)
     page.fill("#passphrase", load_seed().PASSPHRASE)
     page.click("#evidence button:has-text('Unlock')")
-    expect(page.locator(".msg")).to_have_count(7, timeout=60_000)
+    expect(page.locator(".msg")).to_have_count(7, timeout=120_000)
     expect(page.locator(".msg mark").first).to_have_text("just turned 13")
     expect(page.locator("#evidence")).to_contain_text("four signals in four minutes")
     kept = "return JSON.stringify([Object.values(localStorage), Object.values(sessionStorage)])"
@@ -268,7 +288,7 @@ def test_a_picture_stays_blurred_until_it_is_opened(desk: Any, served: Served, t
     page.fill("#passphrase", load_seed().PASSPHRASE)
     page.click("#evidence button:has-text('Unlock')")
     canvas = page.locator(".pictures canvas")
-    expect(canvas).to_have_css("filter", re.compile(r"blur\(24px\) grayscale\(1\)"), timeout=60_000)
+    expect(canvas).to_have_css("filter", re.compile(r"blur\(24px\) grayscale\(1\)"), timeout=120_000)
     blurred = re.compile(r"blur\(24px\)")
     expect(page.locator("#picture-warning")).to_be_visible()
     hold = page.locator(".pictures button.hold")
@@ -296,8 +316,8 @@ def test_a_picture_stays_blurred_until_it_is_opened(desk: Any, served: Served, t
     before = canvas.bounding_box()["width"]
     expect(page.locator("button[data-size=large]")).to_be_disabled()
     page.click("button[data-size=medium]")
-    assert canvas.bounding_box()["width"] > before
     expect(page.locator("button[data-size=large]")).to_be_enabled()
+    assert canvas.bounding_box()["width"] > before
 
 
 def clip() -> bytes:
@@ -327,7 +347,7 @@ def test_sealed_files_are_listed_and_a_video_opens_on_a_click_muted_and_blurred(
     page.fill("#passphrase", load_seed().PASSPHRASE)
     page.click("#evidence button:has-text('Unlock')")
     held = page.locator("[data-part=files] figure")
-    expect(held).to_have_count(2, timeout=60_000)
+    expect(held).to_have_count(2, timeout=120_000)
     expect(held.nth(0)).to_contain_text("<b>segment</b>.webm · video/webm")
     expect(page.locator("#picture-warning")).to_be_visible()
     assert page.locator("[data-part=files] video").count() == 0
@@ -367,7 +387,7 @@ def test_where_known_media_was_found_is_a_table_after_unsealing(desk: Any, serve
     page.fill("#passphrase", seed.PASSPHRASE)
     page.click("#evidence button:has-text('Unlock')")
     tables = page.locator("#evidence table.found")
-    expect(tables).to_have_count(2, timeout=60_000)
+    expect(tables).to_have_count(2, timeout=120_000)
     expect(tables.nth(0)).to_contain_text("A picture on the screen, 360 × 240 pixels at 312, 196")
     expect(tables.nth(1).locator("code").first).to_have_text(path)
     expect(tables.nth(1)).to_contain_text("2d" * 32)
@@ -395,7 +415,7 @@ def test_words_with_markup_are_shown_as_words(desk: Any, served: Served, tmp_pat
     page.fill("#passphrase", seed.PASSPHRASE)
     page.click("#evidence button:has-text('Unlock')")
     expect(page.locator(".msg .words").nth(2)).to_have_text(
-        "<img src=x onerror=alert(1)> im in year 8, just turned 13 🔔", timeout=60_000
+        "<img src=x onerror=alert(1)> im in year 8, just turned 13 🔔", timeout=120_000
     )
     expect(page.locator(".msg mark").first).to_have_text("just turned 13")
     assert page.locator(".msg img").count() == 0
@@ -411,7 +431,7 @@ def test_a_key_made_here_opens_with_the_command_line_too(desk: Any, tmp_path: Pa
     expect(page.locator("[data-part=status]")).to_contain_text("The two passphrases differ")
     page.fill("#new-pass-2", "four unrelated words here")
     page.click("text=Make my key")
-    expect(page.locator("[data-part=held]")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-part=held]")).to_be_visible(timeout=120_000)
     with page.expect_download() as caught:
         page.click("text=Download the key file")
     file = tmp_path / "key.age"

@@ -41,10 +41,31 @@ function announce(text) {
   if (element) element.textContent = text;
 }
 
-function onAlert(event) {
-  const alert = JSON.parse(event.data);
+// A list that was on its way from the hub when an alert came may be without it: it is put there once the list is.
+const LISTS = ["main", "alerts", "queue"];
+const KEPT = 64;
+const recent = [];
+let came = 0;
+
+function place(alert) {
   placeRow(alert);
   placeQueued(alert);
+}
+
+function catchUp({ xhr, target }) {
+  if (xhr?.came === undefined || !LISTS.includes(target?.id)) return;
+  const missed = came - xhr.came;
+  xhr.came = came;
+  if (missed > recent.length) refreshBoard();
+  else for (const alert of recent.slice(recent.length - missed)) place(alert);
+}
+
+function onAlert(event) {
+  const alert = JSON.parse(event.data);
+  came += 1;
+  recent.push(alert);
+  if (recent.length > KEPT) recent.shift();
+  place(alert);
   if (alert.counts) showCounts(alert.counts);
   if (alert.rings) {
     announce(`New alert, severity ${alert.severity}: ${alert.title}`);
@@ -97,5 +118,7 @@ export function startLive() {
     if (Date.now() - heard > SILENCE_MS) { wasLost = true; state("lost", "not live: the hub is silent"); }
   }, 5000);
   document.addEventListener("htmx:afterSettle", showTitle);
+  document.addEventListener("htmx:beforeSend", (event) => { event.detail.xhr.came = came; });
+  document.addEventListener("htmx:afterSettle", (event) => catchUp(event.detail));
   showTitle();
 }
