@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import socket
 import sys
 import threading
 import time
@@ -90,20 +89,17 @@ def serving() -> Any:
     @contextmanager
     def serve(data: Path) -> Iterator[Any]:
         app = create_app(HubSettings(data=data, watch_s=3600))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not server.started and time.monotonic() < deadline:
             threading.Event().wait(0.02)
         try:
-            yield f"http://127.0.0.1:{port}", app.state.hub
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", app.state.hub
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(60)
 
     return serve
 

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from tocsin.cli.up import command, is_loopback
 from tocsin.evidence.sealing import new_identity
 
-WAIT_S = 30
+WAIT_S = 60
 
 
 def said(*arguments: object, **options: object) -> tuple[int, str]:
@@ -81,9 +80,9 @@ def test_lists_and_their_key_are_taken_and_a_broken_list_is_said_aloud(up, tmp_p
     listing.make(tmp_path / "hub" / "lists" / "one", picture.jpeg())
     listing.make(tmp_path / "more" / "two", picture.jpeg(), name="two")
     _, address, _ = up("--list", tmp_path / "more", "--list", tmp_path / "nowhere")
-    answer = httpx.get(f"{address}/healthz")
+    answer = httpx.get(f"{address}/healthz", timeout=60)
     assert (answer.status_code, answer.json()["checks"]["lists"]) == (503, False)
-    assert "tocsin_list_entries 2.0" in httpx.get(f"{address}/metrics").text
+    assert "tocsin_list_entries 2.0" in httpx.get(f"{address}/metrics", timeout=60).text
     code, words = said("--data", tmp_path / "x", "--list-key", tmp_path / "no.key")
     assert code == 2
     assert "no.key cannot be read: No such file" in words
@@ -125,18 +124,18 @@ def test_a_taken_port_and_an_unreachable_store_are_sentences(tmp_path: Path) -> 
 def test_it_starts_says_where_and_ends_when_asked(up, how: signal.Signals) -> None:
     process, address, link = up()
     assert f"{address}/setup/" in link
-    assert httpx.get(f"{address}/healthz").json()["status"] == "ok"
-    assert httpx.get(link.split()[-1]).status_code == 200
-    began = time.monotonic()
-    process.send_signal(how)
-    assert process.wait(WAIT_S) == 0
-    assert time.monotonic() - began < 10
+    assert httpx.get(f"{address}/healthz", timeout=60).json()["status"] == "ok"
+    assert httpx.get(link.split()[-1], timeout=60).status_code == 200
+    with httpx.Client(timeout=60) as page:
+        assert page.get(f"{address}/healthz").status_code == 200
+        process.send_signal(how)
+        assert process.wait(WAIT_S) == 0, "a page that is still open does not keep it for its 75 seconds"
 
 
 def test_it_serves_tls(up, certificate: tuple[Path, Path]) -> None:
     _, address, _ = up("--tls-cert", certificate[0], "--tls-key", certificate[1])
     assert address.startswith("https://")
-    answer = httpx.get(f"{address}/healthz", verify=False)
+    answer = httpx.get(f"{address}/healthz", timeout=60, verify=False)
     assert answer.status_code == 200
     assert "max-age" in answer.headers["strict-transport-security"]
 

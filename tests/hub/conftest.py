@@ -86,7 +86,7 @@ class PostgresServer:
         command = [str(self.bin / "postgres"), "-D", str(self.data), *options]
         log = (self.folder / "log").open("wb")
         process = subprocess.Popen(command, stdout=log, stderr=log, **self._as)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
             try:
                 self._run("psql", "-h", str(self.folder), "-U", "postgres", "-c", "SELECT 1")

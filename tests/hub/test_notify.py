@@ -155,7 +155,7 @@ def test_apprise_really_sends_and_a_dead_service_is_only_false():
         port = server.server_address[1]
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        assert notify.by_apprise(f"json://127.0.0.1:{port}/", "Tocsin: alert A-1", "https://console")
+        assert notify.by_apprise(f"json://127.0.0.1:{port}/?rto=60&cto=60", "Tocsin: alert A-1", "https://console")
         thread.join()
     assert b"A-1" in got[0]
     assert not notify.by_apprise(f"json://127.0.0.1:{port}/", "x", "y")

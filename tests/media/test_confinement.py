@@ -29,7 +29,7 @@ def confined(**attempts):
     import json
 
     done = subprocess.run(
-        [sys.executable, "-c", CONFINED, json.dumps(attempts)], capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", CONFINED, json.dumps(attempts)], capture_output=True, check=True, timeout=150
     )
     return json.loads(done.stdout)
 
@@ -90,5 +90,5 @@ def test_processor_time_is_allowed_anew_for_each_file():
         if resource.RLIM_INFINITY in resource.getrlimit(resource.RLIMIT_CPU)
         else "import os, signal; os.kill(os.getpid(), signal.SIGXCPU)"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60, cwd=Path.cwd())
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=150, cwd=Path.cwd())
     assert done.returncode == -24

@@ -84,7 +84,7 @@ def test_what_cannot_be_decoded_is_counted(clip: bytes) -> None:
     start, end = clip.index(b"mdat") + 2000, clip.index(b"moov") - 200
     chance = np.random.default_rng(5)
     whole[start:end] = bytes(b ^ (chance.integers(256) if chance.random() < 0.02 else 0) for b in whole[start:end])
-    with Video(bytes(whole), Limits(wall=20)) as video:
+    with Video(bytes(whole), Limits(wall=600)) as video:
         list(video.frames(Every(0)))
     assert video.broken
     assert not video.complete

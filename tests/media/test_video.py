@@ -128,6 +128,6 @@ def test_damage_costs_frames_and_no_more(clip: bytes) -> None:
             data[place] = chance.integers(256)
         for how in (Every(0), KEYFRAMES_AND_SCENES):
             with suppress(VideoError):
-                found, video = read(bytes(data), how, wall=20)
+                found, video = read(bytes(data), how, wall=600)
                 assert len(found) <= 200
                 assert video.notes or video.complete

@@ -250,7 +250,7 @@ def served(sandbox: Sandbox) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(10)
+        thread.join(60)
 
 
 def _user(xml: bytes) -> str:

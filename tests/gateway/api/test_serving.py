@@ -35,13 +35,13 @@ def served(gateway):
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not server.started and thread.is_alive() and time.monotonic() < until:
             thread.join(0.01)
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
 
 
 @pytest.fixture
@@ -72,7 +72,9 @@ def mine(tmp_path):
 
 
 def fetch(base, key, **params):
-    return httpx.get(f"{base}/serve/stopncii/v1/FetchHashes", params=params, headers={"x-functions-key": key})
+    return httpx.get(
+        f"{base}/serve/stopncii/v1/FetchHashes", timeout=60, params=params, headers={"x-functions-key": key}
+    )
 
 
 def hashes(answer):
@@ -179,8 +181,8 @@ def test_only_partners_with_their_key_are_served(base, key, gateway):
     gateway.access._keys.refresh()
     assert fetch(base, stranger).status_code == 403
     assert fetch(base, lookup).status_code == 403
-    assert httpx.get(f"{base}/serve/ncmec/v2/status").headers["www-authenticate"].startswith("Basic")
-    wrong = httpx.get(f"{base}/serve/ncmec/v2/status", auth=("other", key))
+    assert httpx.get(f"{base}/serve/ncmec/v2/status", timeout=60).headers["www-authenticate"].startswith("Basic")
+    wrong = httpx.get(f"{base}/serve/ncmec/v2/status", timeout=60, auth=("other", key))
     assert wrong.status_code == 401
 
 
@@ -205,14 +207,14 @@ def test_a_partner_submits_only_where_that_was_agreed_and_both_spellings_are_rea
         7,
     ]  # fmt: skip
     body = {"count": 5, "hashRecords": records}
-    assert httpx.post(url, json=body, headers=headers).status_code == 403
+    assert httpx.post(url, timeout=60, json=body, headers=headers).status_code == 403
     from tocsin.gateway.banks_tables import Bank
 
     with gateway.store.session() as session:
         session.add(Bank(name="INBOX", folder="inbox", labels=[], created_at=gateway.clock.now()))
     gateway.catalogue.refresh()
     gateway.desk.partners.grant("acme", [], inbox="INBOX")
-    done = httpx.post(url, json=body, headers=headers).json()
+    done = httpx.post(url, timeout=60, json=body, headers=headers).json()
     assert done["count"] == 2
     assert [one["record"] for one in done["rejected"]] == [3, 4, 5]
     inbox = gateway.settings.banks / "inbox"
@@ -220,14 +222,16 @@ def test_a_partner_submits_only_where_that_was_agreed_and_both_spellings_are_rea
     assert set(held) == {made_up(50), MD5}
     assert held[made_up(50)].source == "Acme"
     back = {"count": 1, "hashFeedbacks": [{"hashValue": made_up(50), "tags": [], "feedbackValue": "Withdrawn"}]}
-    httpx.post(f"{base}/serve/stopncii/v1/SubmitFeedback", json=back, headers=headers)
+    httpx.post(f"{base}/serve/stopncii/v1/SubmitFeedback", timeout=60, json=back, headers=headers)
     assert {entry.hashes[0][1].hex() for entry in HashList.open(inbox).view.all_entries()} == {MD5}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"hashRecords": 5}', b"[" * 5000])
 def test_a_body_that_is_none_is_refused(base, key, body):
     for call in ("SubmitHashes", "SubmitFeedback"):
-        answer = httpx.post(f"{base}/serve/stopncii/v1/{call}", content=body, headers={"x-functions-key": key})
+        answer = httpx.post(
+            f"{base}/serve/stopncii/v1/{call}", timeout=60, content=body, headers={"x-functions-key": key}
+        )
         assert answer.status_code in (400, 403)
         assert answer.json()["message"]
 
@@ -236,7 +240,7 @@ def test_what_a_partner_says_of_a_hash_is_told_to_others(base, key):
     before = fetch(base, key).json()["nextSetTimestamp"]
     said = {"hashFeedbacks": [{"hashValue": made_up(2), "tags": None, "feedbackValue": "NotBlocked"}], "count": 1}
     url = f"{base}/serve/stopncii/v1/SubmitFeedback"
-    assert httpx.post(url, json=said, headers={"x-functions-key": key}).json()["count"] == 1
+    assert httpx.post(url, timeout=60, json=said, headers={"x-functions-key": key}).json()["count"] == 1
     [record] = fetch(base, key, startTimestamp=before).json()["hashRecords"]
     assert record["CSPFeedbacks"] == [{"source": "Acme", "feedbackValue": "NotBlocked", "tags": []}]
 
@@ -257,7 +261,7 @@ def test_the_client_of_package_threatexchange_reads_entries_and_deletions(theirs
     time.tzset()
     try:
         now = int(time.time())
-        [page] = theirs.get_entries_iter(start_timestamp=0, end_timestamp=now + 5)
+        [page] = theirs.get_entries_iter(start_timestamp=0, end_timestamp=now + 60)
         assert {one.fingerprints.get("pdq") for one in page.updates} >= {made_up(n) for n in range(5)}
         film = next(one for one in page.updates if one.entry_type.value == "video")
         assert film.fingerprints == {"md5": MD5}
@@ -280,7 +284,7 @@ def test_its_pages_follow_each_other(theirs, monkeypatch):
     from tocsin.exchange import ncmec
 
     monkeypatch.setattr(ncmec, "PAGE", 2)
-    pages = list(theirs.get_entries_iter(start_timestamp=0, end_timestamp=int(time.time()) + 5))
+    pages = list(theirs.get_entries_iter(start_timestamp=0, end_timestamp=int(time.time()) + 60))
     assert [len(page.updates) for page in pages] == [2, 2, 2]
     assert pages[0].get_next_info() == (3, 2, 6)
     assert pages[0].estimated_entries_in_range >= 5
@@ -293,7 +297,7 @@ def test_it_says_who_it_is_and_votes(theirs):
     assert {one.esp_name for one in theirs.members()} == {"MINE", "Acme"}
     reasons = theirs.feedback_reasons(api.FingerprintType.pdq)
     assert len(reasons) == 3
-    [page] = theirs.get_entries_iter(start_timestamp=0, end_timestamp=int(time.time()) + 5)
+    [page] = theirs.get_entries_iter(start_timestamp=0, end_timestamp=int(time.time()) + 60)
     one = next(one for one in page.updates if "pdq" in one.fingerprints)
     theirs.submit_upvote(one.member_id, one.id, api.FingerprintType.pdq)
     guid = next(iter(reasons))
@@ -320,18 +324,18 @@ def test_it_says_who_it_is_and_votes(theirs):
     ],
 )
 def test_odd_votes_are_refused_with_a_sentence(base, key, path, body, code):
-    answer = httpx.put(f"{base}/serve/ncmec/v2/{path}", content=body, auth=("acme", key))
+    answer = httpx.put(f"{base}/serve/ncmec/v2/{path}", timeout=60, content=body, auth=("acme", key))
     assert (answer.status_code, bool(answer.json()["message"])) == (code, True)
 
 
 @pytest.mark.parametrize("asked", [{}, {"from": "x", "to": "y"}, {"from": "1970-01-01T00:00:00Z"}])
 def test_a_range_needs_its_two_ends(base, key, asked):
-    assert httpx.get(f"{base}/serve/ncmec/v2/entries", params=asked, auth=("acme", key)).status_code == 400
+    assert httpx.get(f"{base}/serve/ncmec/v2/entries", timeout=60, params=asked, auth=("acme", key)).status_code == 400
 
 
 def test_a_login_that_is_none_is_refused(base):
     for text in ("Basic", "Basic !!!", "Basic " + base64.b64encode(b"acme").decode(), "Bearer x"):
-        answer = httpx.get(f"{base}/serve/ncmec/v2/status", headers={"authorization": text})
+        answer = httpx.get(f"{base}/serve/ncmec/v2/status", timeout=60, headers={"authorization": text})
         assert answer.status_code == 401
 
 
@@ -377,7 +381,9 @@ def test_disabled_content_is_not_served(gateway, key, until):
     with served(gateway) as address:
 
         def told():
-            page = httpx.get(f"{address}/serve/stopncii/v1/FetchHashes", headers={"x-functions-key": key}).json()
+            page = httpx.get(
+                f"{address}/serve/stopncii/v1/FetchHashes", timeout=60, headers={"x-functions-key": key}
+            ).json()
             return {one["hashValue"] for one in page["hashRecords"]}
 
         until(lambda: made_up(1) not in told())  # lists are compared at most once a second
