@@ -101,7 +101,11 @@ def looked(session: Session, alert: Alert, person_id: str) -> bool:
 
 def _refuse_unless_awaited(session: Session, alert: Alert) -> None:
     if not awaits(session, alert):
-        raise Refused(409, "state", f"Alert A-{alert.number} does not wait for a second person.")
+        raise Refused(
+            409,
+            "state",
+            f"Alert A-{alert.number} does not wait for a second person: it was confirmed, or its verdict taken back.",
+        )
 
 
 def _refuse_own(content: contents.Content, person: Person) -> None:

@@ -216,3 +216,27 @@ def test_a_report_approved_for_production_says_that_production_is_off(ready, wor
     assert refused.status_code == 422
     assert re.search(r'class="deed" name="deed" open', refused.text)
     assert 'value="aaaaaaaaaaaa"' in refused.text
+
+
+def test_a_report_that_a_worker_is_filing_can_be_stopped(ready, words_of) -> None:
+    path = draft(ready)
+    ready.post("ines", f"{path}/ready")
+    jo, ines = (current(ready.hub, ready.seeded.cookies[name]) for name in ("jo", "ines"))
+    with ready.hub.store.session() as session:
+        report = session.get_one(Report, path.rpartition("/")[2])
+        worker, _ = workers.add(session, jo, ines.unit_id, "w", ready.clock.now())
+        filing.take(session, ready.hub, worker, report, "a" * 32, "sandbox", ready.clock.now())
+        told = {"state": "opened", "remote_id": 4711}
+        filing.tell(session, worker, report, "a" * 32, 1, told, ready.clock.now())
+    assert "Stop it…" in words_of(ready.get("ines", path))
+    answer = ready.post("ines", f"{path}/discard", {"reason": "It was the wrong account"})
+    page = words_of(ready.get("ines", answer.headers["location"]))
+    assert "being stopped" in page
+    assert "retracts what is open there, number 4711" in page
+    assert "To be stopped: It was the wrong account" in page
+    assert "Stop it…" not in page
+    assert "being stopped" in words_of(ready.get("ines", "/reports"))
+    with ready.hub.store.session() as session:
+        report = session.get_one(Report, path.rpartition("/")[2])
+        filing.tell(session, worker, report, "a" * 32, 1, {"state": "again"}, ready.clock.now())
+    assert "It was not sent" in words_of(ready.get("ines", path))

@@ -65,3 +65,24 @@ def test_bad_bodies_are_sentences(client, sign_in, exhibit) -> None:
         answer = client.post("/api/v1/reports", json=body)
         assert answer.status_code in (409, 422)
         assert answer.json()["sentence"].endswith(".")
+
+
+def test_a_second_person_confirms_contents_over_the_api(client, device, sign_in) -> None:
+    for entry in ("e1", "e2"):
+        match = {"list": "L", "entry": entry, "by": "pdq", "distance": 0, "scheme": "", "category": ""}
+        device.find(category="known-media-match", matches=[match])
+    first = sign_in("officer")
+    (alert,) = client.get("/api/v1/alerts").json()["alerts"]
+    path = f"/api/v1/alerts/{alert['id']}"
+    for number, verdict in ((1, "benign"), (2, "true-concern")):
+        assert client.post(f"{path}/contents/{number}", json={"verdict": verdict}).status_code == 200
+    assert client.post(f"{path}/contents/2/confirm", json={"agrees": True}).status_code == 409
+    second = sign_in("officer")
+    assert second.id != first.id
+    assert client.post(f"{path}/contents/1/confirm", json={"agrees": True}).status_code == 409
+    assert client.post(f"{path}/contents/2/confirm", json={}).status_code == 422
+    answer = client.post(f"{path}/contents/2/confirm", json={"agrees": True}).json()
+    assert (answer["status"], answer["waiting"]) == ("closed", [])
+    said = [each["confirmed_by"] for each in client.get(path).json()["contents"]]
+    assert said == [None, second.id]
+    assert client.post(f"{path}/confirm", json={"agrees": True, "reason": "I agree with it"}).status_code == 409

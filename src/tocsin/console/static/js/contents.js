@@ -64,14 +64,13 @@ export function startContents(root) {
   if (!(root instanceof Element) || root.id !== "contents") return;
   document.getElementById("announce").textContent = document.getElementById("decided").textContent.split(".")[0];
   const onward = document.getElementById("go-on");
-  if (onward) onward.focus();
-  else if (document.activeElement === document.body) { // the card was where the focus stood
-    if (!root.querySelector(".message.wrong")) nextContent();
-    else {
-      rowOf(at)?.focus(); // it was refused: whoever decides is still at this one
-      at = "";
-    }
-  }
+  const lost = document.activeElement === document.body; // the card was where the focus stood
+  if (root.querySelector(".message.wrong")) {
+    waiting.length = 0; // the digits may mean something else now
+    if (lost) rowOf(at)?.focus(); // whoever decides is still at this one
+    at = "";
+  } else if (onward) onward.focus();
+  else if (lost) nextContent();
   busy = false;
   waiting.shift()?.();
 }
