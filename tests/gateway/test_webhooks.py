@@ -210,7 +210,7 @@ def test_of_an_answer_without_end_only_the_status_is_read(
     webhooks.send("stream.ring", {})
     once(webhooks)
     assert webhooks.all()[0]["delivered"] == 1
-    assert ended.wait(10)
+    assert ended.wait(60)
 
 
 def test_what_happened_before_a_webhook_was_added_is_not_told_to_it(webhooks: Webhooks, clock: Clock) -> None:

@@ -21,7 +21,7 @@ def read(url: str, *, private: bool = True, lost: Counter[str] | None = None) ->
     note = (lambda kind, count: lost.update({kind: count})) if lost is not None else (lambda *_: None)
 
     async def all_of() -> list[bytes | Mark]:
-        return [one async for one in HttpSource(parse(url, rules), Ways(rules, silence=3.0), note).chunks()]
+        return [one async for one in HttpSource(parse(url, rules), Ways(rules, silence=60.0), note).chunks()]
 
     return asyncio.run(all_of())
 
@@ -178,10 +178,16 @@ def test_a_live_playlist_of_which_nothing_can_be_fetched_times_out(
     lists = [playlist("no.ts", first=number).replace(b"DURATION:1", b"DURATION:0.2") for number in range(200)]
     rules = Rules(allow_private=True)
     monkeypatch.setattr(http, "_TRIES", 1)
+    past = [0.0]
+
+    def missed(*_: object) -> None:
+        past[0] += 100.0  # a minute and more goes by with each segment that is not there
 
     async def all_of() -> None:
-        url = serve({"/l.m3u8": lists}) + "/l.m3u8"
-        async for _ in HttpSource(parse(url, rules), Ways(rules, silence=0.2), lambda *_: None).chunks():
+        loop, url = asyncio.get_running_loop(), serve({"/l.m3u8": lists}) + "/l.m3u8"
+        now = loop.time
+        monkeypatch.setattr(loop, "time", lambda: now() + past[0])
+        async for _ in HttpSource(parse(url, rules), Ways(rules, silence=60.0), missed).chunks():
             pass
 
     with pytest.raises(SourceError, match="segment"):

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from tocsin.demo.stage import free_port
 from tocsin.gateway.streams.addresses import Rules, parse
 from tocsin.gateway.streams.rtmp import Ports, RtmpSource
 from tocsin.gateway.streams.rtmp_chunks import FLV_HEADER, VIDEO, Connection
 from tocsin.gateway.streams.source import SourceError, Ways
 
-WAYS = Ways(Rules(allow_private=True), silence=3.0)
+WAYS = Ways(Rules(allow_private=True), silence=60.0)
 
 
 async def push(port: int, app: str, name: str, *tags: bytes, end: bool = True) -> Any:
@@ -33,13 +34,6 @@ async def push(port: int, app: str, name: str, *tags: bytes, end: bool = True) -
     return code
 
 
-async def listening() -> int:
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    server.close()
-    return int(port)
-
-
 async def taken(source: RtmpSource) -> list[Any]:
     return [one async for one in source.chunks()]
 
@@ -51,7 +45,7 @@ async def until_open(port: int) -> None:
 
 def test_a_pushed_stream_is_taken_by_its_path_only() -> None:
     async def both() -> tuple[list[Any], bytes]:
-        port = await listening()
+        port = free_port()
         source = RtmpSource(parse(f"rtmp://127.0.0.1:{port}/live/secret?listen", WAYS.rules), WAYS)
         taking = asyncio.create_task(taken(source))
         await until_open(port)
@@ -67,7 +61,7 @@ def test_a_pushed_stream_is_taken_by_its_path_only() -> None:
 
 def test_one_who_breaks_off_is_an_error_that_may_be_tried_again() -> None:
     async def cut() -> None:
-        port = await listening()
+        port = free_port()
         source = RtmpSource(parse(f"rtmp://127.0.0.1:{port}/live/key?listen", WAYS.rules), WAYS)
         taking = asyncio.create_task(taken(source))
         await until_open(port)
@@ -81,7 +75,7 @@ def test_one_who_breaks_off_is_an_error_that_may_be_tried_again() -> None:
 
 def test_two_streams_share_a_port_and_one_path_is_waited_for_once() -> None:
     async def both() -> tuple[list[Any], list[Any]]:
-        port = await listening()
+        port = free_port()
         address = f"rtmp://127.0.0.1:{port}/live/%s?listen"
         first = asyncio.create_task(taken(RtmpSource(parse(address % "a", WAYS.rules), WAYS)))
         await until_open(port)

@@ -6,17 +6,16 @@ from collections import Counter
 
 import pytest
 
+from tocsin.demo.stage import free_port
 from tocsin.gateway.streams.addresses import Rules, parse
 from tocsin.gateway.streams.source import SourceError, Ways
 from tocsin.gateway.streams.udp import UdpSource, _Inbox, unwrapped
 
-WAYS = Ways(Rules(allow_private=True), silence=2.0)
+WAYS = Ways(Rules(allow_private=True), silence=60.0)
 
 
 def free() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    return free_port(socket.SOCK_DGRAM)
 
 
 def test_what_arrives_is_given_without_its_rtp_header() -> None:
@@ -47,7 +46,7 @@ def test_a_sender_may_cut_a_transport_stream_where_it_likes() -> None:
         for at in range(0, len(sent), 1472):
             inbox.datagram_received(sent[at : at + 1472], None)
         while len(came) < len(sent):
-            came += await asyncio.wait_for(inbox.take(), 5)
+            came += await asyncio.wait_for(inbox.take(), 60)
         return came
 
     assert asyncio.run(receive()) == sent

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tocsin.demo.stage import free_port
 from tocsin.detectors.ladder import HOLD, NOTE, RING
 from tocsin.detectors.live_stream import LiveStream
 from tocsin.evidence.sealing import new_identity, open_sealed
@@ -87,10 +88,7 @@ def test_a_server_that_is_not_there_is_given_up_with_a_sentence(listed: Path) ->
 
 
 def test_waiting_for_one_who_has_not_begun_to_send_loses_nothing(listed: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    watch, _ = watched(f"udp://127.0.0.1:{port}", listed, give_up=2.5)
+    watch, _ = watched(f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}", listed, give_up=2.5)
     assert (watch.state, watch.reconnects) == (FAILED, 0)
     assert not watch.complete
     assert not any("made again" in gap for gap in watch.gaps())
