@@ -105,6 +105,18 @@ def test_archives_are_looked_into_when_asked(folder):
     assert records[1]["pdq"] == pdq.hash_bytes(picture(5)).hex
 
 
+def test_an_archive_behind_a_picture_is_looked_into_when_asked_also_in_a_run_that_is_taken_up(folder, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("in/side.png", picture(5))
+    (folder / "cover.png").write_bytes(picture(6) + (tmp_path / "a.zip").read_bytes())
+    out = tmp_path / "results.jsonl"
+    assert run(folder / "cover.png", "--out", out)[0].exit_code == 0
+    assert run(folder / "cover.png", "--out", out, "--archives", "--resume")[0].exit_code == 0
+    records = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [one.get("held") for one in records] == [None, None, "in/side.png"]
+    assert [one.get("attached") for one in records] == ["zip", "zip", None]
+
+
 def test_work_is_taken_up_where_it_stopped(folder, tmp_path):
     out = tmp_path / "results.jsonl"
     assert run(folder, "--out", out)[0].exit_code == 0

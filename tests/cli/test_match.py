@@ -187,6 +187,19 @@ def test_archives_are_looked_into(run, pictures, tmp_path):
     run("a.zip", "--list", "list", "--no-archives", code=0)
 
 
+def test_an_archive_behind_a_picture_is_looked_into_or_never_clean(run, pictures, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(pictures / "5.jpg", "hidden.jpg")
+    cover = (pictures / "1.jpg").read_bytes()
+    (tmp_path / "cover.jpg").write_bytes(cover + (tmp_path / "a.zip").read_bytes())
+    (tmp_path / "other.jpg").write_bytes(cover + b"Rar!\x1a\x07\x01\0" + bytes(50))
+    lines = [json.loads(line) for line in run("cover.jpg", "--list", "list", "--json", code=1).stdout.splitlines()]
+    assert [(one["status"], one.get("held")) for one in lines] == [("no-match", None), ("match", "hidden.jpg")]
+    lines = [json.loads(line) for line in run("other.jpg", "--list", "list", "--json", code=2).stdout.splitlines()]
+    assert [one["status"] for one in lines] == ["no-match", "not-scanned"]
+    assert lines[1]["detail"] == "RAR archives are not looked into."
+
+
 @pytest.mark.parametrize(
     ("name", "start", "why"),
     [

@@ -144,3 +144,13 @@ def test_damage_never_escapes(kind, changes):
         data[int(place * len(data))] = value
     for one in members(io.BytesIO(bytes(data)), Bounds(free=1 << 20)):
         assert isinstance(one.data, bytes | NotScanned)
+
+
+def test_an_archive_behind_a_picture_is_looked_into_at_every_depth():
+    picture = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 20
+    cover = picture + zipped({"in.txt": b"hello"})
+    assert held(cover) == [("in.txt", b"hello")]
+    assert held(picture) == []
+    assert held(zipped({"cover.jpg": cover})) == [("cover.jpg", cover), ("cover.jpg/in.txt", b"hello")]
+    assert reasons(zipped({"cover.jpg": cover}), depth=1) == [("cover.jpg", "too-large")]
+    assert reasons(picture + b"Rar!\x1a\x07\x01\0") == [("", "unsupported")]

@@ -1,3 +1,4 @@
+import zipfile
 from io import BytesIO
 
 import numpy as np
@@ -74,3 +75,23 @@ def test_media_of_other_kinds():
 @given(st.sampled_from([*STARTS]), st.binary(max_size=64), st.integers(0, 64))
 def test_no_beginning_is_too_odd(start, more, cut):
     assert isinstance(formats.kind_of(start[:cut] + more), str)
+
+
+def test_an_archive_behind_a_picture_is_told():
+    made, picture = BytesIO(), BytesIO()
+    Image.effect_noise((60, 40), 50).save(picture, "JPEG")
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a", b"a" * 100)
+        archive.comment = b"nothing to see here"
+    plain, zipped = picture.getvalue(), made.getvalue()
+    assert formats.attached_to(plain) == formats.attached_to(b"") == ""
+    assert formats.attached_to(plain + zipped) == "zip"
+    assert formats.attached_to(plain + b"Rar!\x1a\x07\x01\0...") == "rar"
+    assert formats.attached_to(plain + b"7z\xbc\xaf\x27\x1c...") == "7z"
+    assert formats.attached_to(plain + b"PK\x05\x06" + bytes(18)) == formats.attached_to(plain + b"PK\x05\x06") == ""
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_behind_a_picture_are_read(data):
+    assert formats.attached_to(b"\xff\xd8\xff" + data + b"PK\x05\x06" + data) in ("", "zip", "rar", "7z")

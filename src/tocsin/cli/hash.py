@@ -140,7 +140,7 @@ def _members(
     """Yield the records of what an archive holds."""
     from tocsin.media import formats
 
-    kind = getattr(result, "format", "")
+    kind = getattr(result, "attached", "") or getattr(result, "format", "")
     if kind not in formats.ARCHIVES and kind not in formats.UNSUPPORTED_ARCHIVES:
         return
     for held in pool.members(one.path, options):
@@ -176,6 +176,8 @@ def record_of(one: Found, result: "Fingerprints | NotScanned", options: "Options
     if first:
         record["path_made"] = first.path
     record |= {"format": result.format, "changed_ns": one.changed}
+    if result.attached:
+        record["attached"] = result.attached
     if result.reason:
         record |= {"status": "not-scanned", "reason": result.reason, "detail": result.detail}
     return record
@@ -301,4 +303,5 @@ def _as_asked(record: dict[str, Any], options: "Options", archives: bool) -> boo
         return False
     if options.frames and record.get("media") == "video" and "frames" not in record:
         return False
-    return not (archives and record.get("format") in formats.ARCHIVES | formats.UNSUPPORTED_ARCHIVES.keys())
+    kind = record.get("attached") or record.get("format")
+    return not (archives and kind in formats.ARCHIVES | formats.UNSUPPORTED_ARCHIVES.keys())

@@ -159,7 +159,7 @@ class _Run:
             if self._archives and why and not prints.reason:
                 prints = replace(prints, reason="unsupported", detail=f"{why[0].upper()}{why[1:]}.")
             results = [_result(str(path), prints, next(answers), missed)]
-            if self._archives and prints.format in ARCHIVES:
+            if self._archives and (prints.format in ARCHIVES or prints.attached):
                 results += self._inside(path)
             yield path, results
 

@@ -1,5 +1,7 @@
 """Looking into archives: zip (office documents too), tar, gzip, bzip2, xz. Everything is bounded.
 
+An archive that hangs on behind a picture is looked into as one that lies there by itself.
+
 A bound that is passed is a member of its own in the answer, so that what was left out never looks examined. RAR and
 7-Zip need libraries that are not free enough, or too large to trust: they are *unsupported*, and say so.
 """
@@ -22,7 +24,8 @@ from tocsin.model.observation import NotScanned
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How much of an archive is looked at: files, bytes of one and of all together, archives within archives, and
-    how many times larger than the archive its content may be (once above ``free`` bytes)."""
+    how many times larger than the archive its content may be (once above ``free`` bytes); ``picture`` bytes of a
+    picture that has an archive attached."""
 
     members: int = 20_000
     member: int = 256 << 20
@@ -30,6 +33,7 @@ class Bounds:
     depth: int = 2
     ratio: int = 300
     free: int = 64 << 20
+    picture: int = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,9 @@ def _inside(archive: BinaryIO, prefix: str, depth: int, spent: _Spent) -> Iterat
     archive.seek(0)
     kind = formats.kind_of(archive.read(formats.HEAD))
     archive.seek(0)
+    if formats.media_of(kind) == "picture":
+        kind = formats.attached_to(archive.read(spent.bounds.picture))
+        archive.seek(0)
     if kind in formats.UNSUPPORTED_ARCHIVES:
         why = formats.UNSUPPORTED_ARCHIVES[kind]
         yield Member(prefix, NotScanned("unsupported", f"{why[0].upper()}{why[1:]}."))
@@ -132,6 +139,8 @@ def _deeper(name: str, data: bytes | NotScanned, depth: int, spent: _Spent) -> I
     if isinstance(data, NotScanned):
         return
     kind = formats.kind_of(data[: formats.HEAD])
+    if formats.media_of(kind) == "picture":
+        kind = formats.attached_to(data)
     if kind not in formats.ARCHIVES and kind not in formats.UNSUPPORTED_ARCHIVES:
         return
     if depth <= 1:

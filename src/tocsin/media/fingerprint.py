@@ -81,7 +81,7 @@ def _of(file: BinaryIO, options: Options, limit: int) -> Fingerprints | NotScann
         return NotScanned("unreadable", words(error))
     except MemoryError:
         return NotScanned("too-large", "The file needs more memory than it may use.")
-    base = _base(media, kind, sums, options)
+    base = replace(_base(media, kind, sums, options), attached=formats.attached_to(data))
     if not whole:
         return replace(base, reason="too-large", detail=f"Pictures over {MOST_BYTES >> 20} MB are not decoded.")
     try:

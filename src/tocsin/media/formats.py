@@ -60,6 +60,9 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "pdf"),
 )
 
+_ZIP_END, _ZIP_ENTRY, _ZIP_TAIL = b"PK\x05\x06", b"PK\x01\x02", 22 + 65_535
+_ATTACHED = ((b"Rar!\x1a\x07", "rar"), (b"7z\xbc\xaf\x27\x1c", "7z"))
+
 _HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}
 _AVIF = {b"avif", b"avis"}
 
@@ -77,6 +80,20 @@ def kind_of(head: bytes) -> str:
     if head[4:8] in (b"moov", b"mdat", b"wide", b"skip", b"free", b"pnot") and not head[:1].strip(b"\0"):
         return "video/quicktime"
     return _rarer(head)
+
+
+def attached_to(data: bytes) -> str:
+    """Return the kind of an archive that hangs on behind a picture (its whole bytes): ``zip``, ``rar``, ``7z`` or none.
+
+    A zip archive is found from its end, where its directory must be; the others by a mark too long for chance.
+    """
+    end = data.rfind(_ZIP_END, max(0, len(data) - _ZIP_TAIL))
+    if end >= 0 and end + 22 <= len(data):
+        size = int.from_bytes(data[end + 12 : end + 16], "little")
+        begins = end - size
+        if size == 0xFFFFFFFF or (size and begins >= 0 and data.startswith(_ZIP_ENTRY, begins)):
+            return "zip"
+    return next((kind for mark, kind in _ATTACHED if data.find(mark, 1) >= 0), "")
 
 
 def media_of(kind: str) -> str:

@@ -117,6 +117,7 @@ def result_of(message: dict[str, Any]) -> Fingerprints | NotScanned:
             frames=tuple(_frame(one) for one in raw["frames"]),
             windows=tuple(_hex(one, *range(2, 257, 2)) for one in raw["windows"]),
             format=_words(raw["format"], 40),
+            attached=_words(raw["attached"], 40),
             reason=_reason(raw["reason"]) if raw["reason"] else "",
             detail=_words(raw["detail"]),
         )

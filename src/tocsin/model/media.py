@@ -58,7 +58,8 @@ class Fingerprints:
 
     ``media`` is ``picture``, ``video`` or ``other``; ``format`` what it is by content (``jpeg``, ``video/mp4``, …).
     ``windows`` are the crop-tolerant signal's codes (hex); ``photodna`` (288 hex digits) comes only from others, it is
-    never computed here. An animated picture's further frames are ``frames``.
+    never computed here. An animated picture's further frames are ``frames``. ``attached`` is the kind of an archive
+    that hangs on behind a picture (``zip``, …): viewers show the picture, and whoever knows unpacks the rest.
     ``reason`` is set where a part could not be examined (a NotScanned reason, with ``detail`` its sentence): what
     is here may still match, but no match is then *not scanned*, never *clean*.
     """
@@ -72,6 +73,7 @@ class Fingerprints:
     windows: tuple[str, ...] = ()
     photodna: str = ""
     format: str = ""
+    attached: str = ""
     reason: str = ""
     detail: str = ""
 
@@ -80,7 +82,7 @@ class Fingerprints:
         return {name: value for name, value in asdict(self).items() if value and name not in _KEPT}
 
 
-_KEPT = frozenset({"format", "reason", "detail"})
+_KEPT = frozenset({"format", "attached", "reason", "detail"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@ import hashlib
 import io
 import os
 import zipfile
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -89,6 +90,19 @@ def test_archives_are_looked_into(tmp_path, hasher):
     assert [one.held for one in looked.found] == ["", "in/a.jpg"]
     assert looked.found[0].prints.sha256 == hashlib.sha256(out.getvalue()).hexdigest()
     assert [one.reason for one in looked.missed] == ["unreadable"]
+
+
+def test_an_archive_behind_a_picture_is_looked_into(tmp_path, hasher, monkeypatch):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("in.jpg", JPEG)
+    (tmp_path / "cover.jpg").write_bytes(JPEG + made.getvalue())
+    plain = hasher.fingerprint
+    monkeypatch.setattr(
+        hasher, "fingerprint", lambda data: replace(plain(data), attached="zip" if b"PK" in data else "")
+    )
+    looked = examine(str(tmp_path / "cover.jpg"), hasher, lambda _: None)
+    assert [one.held for one in looked.found] == ["", "in.jpg"]
 
 
 def test_archives_within_archives_and_damaged_pictures_in_them_are_compared_by_their_digests(tmp_path, hasher):

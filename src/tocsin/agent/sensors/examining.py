@@ -141,7 +141,8 @@ def _hash(source: Path | bytes, size: int, kind: str, promised: str, hasher: Has
             looked.missed.append(made)
         return
     _take(made, size, "", looked)
-    if kind in formats.ARCHIVES and not (isinstance(made, NotScanned) and made.reason in AGAIN):
+    holds = kind in formats.ARCHIVES or (isinstance(made, Fingerprints) and bool(made.attached))
+    if holds and not (isinstance(made, NotScanned) and made.reason in AGAIN):
         for name, inside, held in hasher.members(source):
             _take(held, inside, name, looked)
 
