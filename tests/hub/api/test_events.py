@@ -24,7 +24,8 @@ def test_without_a_sign_in_there_is_no_stream(client) -> None:
     assert client.get("/api/v1/events").status_code == 401
 
 
-def test_an_alert_reaches_its_units_page_at_once_and_no_other(hub, device, person) -> None:
+def test_an_alert_reaches_its_units_page_at_once_and_no_other(hub, device, person, monkeypatch) -> None:
+    monkeypatch.setattr(events, "BEAT_S", 600.0)
     with hub.store.session() as session:
         session.add(Unit(id="south", name="south"))
     mine, other = who_of(hub, person), who_of(hub, person, "south")
