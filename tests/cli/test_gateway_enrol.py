@@ -25,7 +25,16 @@ def test_enrolling_prints_what_to_compare_and_status_says_where(enrolled, hub):
         assert told in done.output
     told = json.loads(run("status", "--json", "--data", data).output)
     assert (told["enrolled"], told["running"], told["hub"], told["banks"]) == (True, False, hub.url, {})
-    assert f"is enrolled at {hub.url}" in run("status", "--data", data).output
+    assert told["policy"]["state"] == "in-force"
+    said = run("status", "--data", data).output
+    assert f"is enrolled at {hub.url}" in said
+    assert f"Its policy {told['policy']['id']} is in force as it was signed." in said
+
+
+def test_a_policy_that_is_over_is_said_with_what_it_means(enrolled, monkeypatch):
+    _, data = enrolled
+    monkeypatch.setattr("tocsin.orders.order.Order.state", lambda *_: "ended")
+    assert "is over: nothing that matches is recorded." in run("status", "--data", data).output
 
 
 def test_enrolling_twice_is_refused_by_name(enrolled, hub, tmp_path):

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -73,7 +73,9 @@ def status(data: Path, as_json: bool) -> None:
     from tocsin.gateway.access import list_keys
     from tocsin.gateway.catalogue import Catalogue
     from tocsin.gateway.settings import Settings
+    from tocsin.model import SystemClock, utc_text
     from tocsin.placement import config as configs
+    from tocsin.placement.standing import Standing
 
     data = data.expanduser().resolve()
     folders = _folders(data)
@@ -82,6 +84,12 @@ def status(data: Path, as_json: bool) -> None:
         if told["enrolled"]:
             config = configs.load(folders)
             told |= {"hub": config.hub, "device": config.device, "label": config.label}
+            policy = Standing(folders.order, config.roots, config.label).signed.order
+            told["policy"] = {
+                "id": policy.id,
+                "state": policy.state(SystemClock().now()),
+                "until": utc_text(policy.ends),
+            }
         catalogue = Catalogue(Settings(data=data), store)
         try:
             told["banks"] = {
@@ -97,9 +105,19 @@ def status(data: Path, as_json: bool) -> None:
     click.echo(f"The gateway in {data} {'runs' if told['running'] else 'does not run'}.")
     place = f"is enrolled at {told['hub']} as {told['label']!r}" if told["enrolled"] else "is not enrolled at any hub"
     click.echo(f"It {place}.")
+    if told["enrolled"]:
+        state = _STATES[told["policy"]["state"]]
+        click.echo(f"Its policy {told['policy']['id']} {state}. Its last day is {told['policy']['until'][:10]}.")
     for name, entries in told["banks"].items():
         click.echo(f"Bank {name}: {entries:,} entries")
     click.echo(f"Keys: {', '.join(told['keys']) or 'none'}")
+
+
+_STATES: Final = {
+    "in-force": "is in force as it was signed",
+    "not-yet": "is not yet in force: nothing that matches is recorded",
+    "ended": "is over: nothing that matches is recorded",
+}
 
 
 def _folders(data: Path) -> Any:
