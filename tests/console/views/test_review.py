@@ -252,4 +252,4 @@ def test_why_each_looked_stands_beside_the_item_for_the_second_person(site, word
     look(site, "marek", closed)
     page = words_of(site.get("ruth", f"/review/{closed}"))
     assert "Marek Lind: read the words (the words). A second look" in page
-    assert "open the item first; your look is written down" in page
+    assert "once you have opened the item" in page

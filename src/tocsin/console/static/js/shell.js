@@ -28,6 +28,11 @@ let ready = false;
 function once() {
   if (ready) return;
   ready = true;
+  // Of details that bear one name one alone is open: those on their way out must not shut one that comes in open.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    if (!detail.shouldSwap) return;
+    for (const each of detail.target?.querySelectorAll?.("details[name][open]") ?? []) each.removeAttribute("name");
+  });
   document.addEventListener("click", async (event) => {
     const target = event.target.closest?.("[data-do]");
     if (!target) return;
