@@ -38,43 +38,12 @@ def write_part(
 
     ``hides`` names, for older parts, the rows that this part's rows take the place of.
     """
-    table = collected.table()
-    labels = json.dumps(collected.labels(), ensure_ascii=False).encode("utf-8", "replace")
-    columns: dict[str, Array] = {
-        "label": np.array(table["label"]),
-        "status": resolved.status,
-        "quality": np.array(table["quality"]),
-        "updated": np.array(table["updated"]),
-        "text.end": np.array(table["text"]),
-        "text": collected.text(),
-        "labels": np.frombuffer(labels, np.uint8),
-    }
+    columns = _entries(collected, resolved)
     stage("sorting keys")
-    standing = np.flatnonzero(resolved.status <= Status.DELETED).astype(np.uint32)
-    keys = np.ascontiguousarray(table["key"][standing]).view(np.uint8).reshape(-1, 16)
-    index = DigestIndex.build(keys, standing)
-    columns |= _prefixed("key", index.columns())
-    columns["key.at"] = np.full(len(resolved.status), GONE, np.uint32)
-    columns["key.at"][index.row] = np.arange(len(index), dtype=np.uint32)
-    del index
-    del keys, standing, table
-    counts: dict[str, int] = {}
-    codes: dict[str, tuple[Array, Array]] = {}
-    for kind in collected.kinds():
-        stage(f"sorting {kind}")
-        rows, hashes = _taken(collected.hashes(kind), resolved, kind)
-        counts[kind] = len(rows)
-        if kind in DIGESTS:
-            index = DigestIndex.build(hashes, rows)
-            counts[kind] = len(index)
-            columns |= _prefixed(kind, index.columns())
-            del index
-            continue
-        columns |= {f"{kind}.row": rows, f"{kind}.hash": hashes}
-        if kind == "pdq":
-            codes["pdq"] = (hashes, rows)
-        elif kind == "window":
-            codes["window"] = (np.ascontiguousarray(hashes[:, :32]), rows)
+    columns |= _keys(collected, resolved)
+    hashed, counts, codes = _hashes(collected, resolved, stage)
+    columns |= hashed
+    del hashed  # the columns are let go of before the indexes are built
     frames = collected.frames()
     if len(frames):
         columns |= _frames(frames, resolved, codes)
@@ -99,6 +68,56 @@ def write_part(
         for file, written in files.items()
     }
     return PartRecord(name, len(status), active, tombstones, counts, checks)
+
+
+def _entries(collected: Collector, resolved: Resolved) -> dict[str, Array]:
+    """Return the columns of what was said of each entry."""
+    table = collected.table()
+    labels = json.dumps(collected.labels(), ensure_ascii=False).encode("utf-8", "replace")
+    return {
+        "label": np.array(table["label"]),
+        "status": resolved.status,
+        "quality": np.array(table["quality"]),
+        "updated": np.array(table["updated"]),
+        "text.end": np.array(table["text"]),
+        "text": collected.text(),
+        "labels": np.frombuffer(labels, np.uint8),
+    }
+
+
+def _keys(collected: Collector, resolved: Resolved) -> dict[str, Array]:
+    """Return the index by which an entry is found by its key, and each entry's place in it."""
+    standing = np.flatnonzero(resolved.status <= Status.DELETED).astype(np.uint32)
+    keys = np.ascontiguousarray(collected.table()["key"][standing]).view(np.uint8).reshape(-1, 16)
+    index = DigestIndex.build(keys, standing)
+    at = np.full(len(resolved.status), GONE, np.uint32)
+    at[index.row] = np.arange(len(index), dtype=np.uint32)
+    return _prefixed("key", index.columns()) | {"key.at": at}
+
+
+def _hashes(
+    collected: Collector, resolved: Resolved, stage: Stage
+) -> tuple[dict[str, Array], dict[str, int], dict[str, tuple[Array, Array]]]:
+    """Return the columns of all hashes, how many of each kind stand, and (hashes, rows) of those to be searched."""
+    columns: dict[str, Array] = {}
+    counts: dict[str, int] = {}
+    codes: dict[str, tuple[Array, Array]] = {}
+    for kind in collected.kinds():
+        stage(f"sorting {kind}")
+        rows, hashes = _taken(collected.hashes(kind), resolved, kind)
+        counts[kind] = len(rows)
+        if kind in DIGESTS:
+            index = DigestIndex.build(hashes, rows)
+            counts[kind] = len(index)
+            columns |= _prefixed(kind, index.columns())
+            del index
+            continue
+        columns |= {f"{kind}.row": rows, f"{kind}.hash": hashes}
+        if kind == "pdq":
+            codes["pdq"] = (hashes, rows)
+        elif kind == "window":
+            codes["window"] = (np.ascontiguousarray(hashes[:, :32]), rows)
+    return columns, counts, codes
 
 
 def _prefixed(kind: str, columns: Mapping[str, Array]) -> dict[str, Array]:
