@@ -154,6 +154,24 @@ def test_lists_in_a_folder_are_read_as_lists(run, tmp_path):
     run("remove", "l", "clip-0", M[0])
 
 
+def test_ids_that_are_numbers_of_rows_are_told(run, tmp_path):
+    def rows(name, first, number=6):
+        made = (f"{n + 1},{hashlib.md5(bytes([first + n])).hexdigest()}\n" for n in range(number))
+        (tmp_path / name).write_text("id,md5\n" + "".join(made))
+
+    rows("a.csv", 0)
+    rows("b.csv", 100)
+    run("build", "x", "--from", "a.csv", "--out", "l")
+    told = "with no hash in common: is the id the number of a row? See --column extra=ID"
+    assert told not in run("add", "l", "--from", "a.csv").stdout
+    result = run("add", "l", "--from", "b.csv")
+    assert "6 took the place of older ones" in result.stdout
+    assert f"6 of these {told}" in result.stdout
+    run("build", "x", "--from", "a.csv", "--column", "extra=id", "--out", "m")
+    assert told not in run("add", "m", "--from", "b.csv", "--column", "extra=id").stdout
+    assert json.loads(run("info", "m", "--json").stdout)["entries"] == 12
+
+
 def test_known_schemes_bring_their_severity(run, tmp_path):
     (tmp_path / "a.txt").write_text(M[0])
     run("build", "nsrl", "--from", "a.txt", "--scheme", "nsrl", "--out", "good")

@@ -328,7 +328,9 @@ def _report(report: "Report", folder: Path, as_json: bool) -> None:
         click.echo(f"{folder}: {_entries(report.active)} in {report.seconds:,.1f} s ({speed:,.0f} rows/s).")
         said = {
             "withdrawn or deleted, never matched": report.tombstones, "joined another row": report.merged,
-            "took the place of older ones": report.replaced, "older than what the list says": report.held_back,
+            "took the place of older ones": report.replaced,
+            "of these with no hash in common: is the id the number of a row? See --column extra=ID": report.unlike,
+            "older than what the list says": report.held_back,
             "left out: cannot be used": report.rejected, "kept without what could not be read of it": report.partly,
         }  # fmt: skip
         for what, number in said.items():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ MOST_KEPT_REJECTED = 100_000
 MOST_REJECTED_FILES = 20
 """Imports whose left-out rows are kept: a feed that is read each hour and has a bad row each time leaves no more."""
 
+_SAMPLED = 200
 _GROWTH = 4
 """A part is merged into the one before it when that one is less than this many times as long."""
 
@@ -41,7 +43,8 @@ class Report:
     """What an import did. ``rejected`` rows were left out; ``partly`` lost something that could not be read.
 
     ``merged`` joined another row of the import; ``held_back`` are older than what the list says already (a withdrawn
-    entry stays withdrawn). ``broken`` says which sources could not be read to their end: the list is incomplete.
+    entry stays withdrawn); ``unlike`` counts, among the first 200 that were ``replaced``, those that share no hash with
+    what took their place. ``broken`` says which sources could not be read to their end: the list is incomplete.
     """
 
     rows: int = 0
@@ -50,6 +53,7 @@ class Report:
     merged: int = 0
     held_back: int = 0
     replaced: int = 0
+    unlike: int = 0
     rejected: int = 0
     partly: int = 0
     first: list[Rejected] = field(default_factory=list)
@@ -203,6 +207,8 @@ def _imported(
         resolved = resolve(table, ordered)
         report.rows, report.merged = collected.rows, resolved.merged
         hides = _against(table, resolved, opened, report, ordered) if opened else {}
+        if opened and report.replaced and not ordered:
+            report.unlike = _unlike(collected, table, resolved, opened.view, hides)
         del table
         report.active = int((resolved.status == Status.ACTIVE).sum())
         report.tombstones = int((resolved.status <= Status.DELETED).sum()) - report.active
@@ -300,6 +306,35 @@ def _against(
         resolved.status[losers] = REPLACED
         resolved.goes_to[np.isin(resolved.goes_to, np.array(losers, np.uint32))] = GONE
     return hides
+
+
+def _unlike(
+    collected: Collector,
+    table: npt.NDArray[Any],
+    resolved: Resolved,
+    view: View,
+    hides: Mapping[str, npt.NDArray[np.uint32]],
+) -> int:
+    """Return how many of the first entries that fall to new ones of the same id share no hash with them: an id that is
+    the number of a row stands for another picture in every file."""
+    old: dict[bytes, set[tuple[str, bytes]]] = {}
+    for part in view.parts:
+        rows = hides.get(part.name, np.array([], np.uint32))[: _SAMPLED - len(old)]
+        if not len(rows):
+            continue
+        chosen = np.zeros(part.record.rows, np.bool_)
+        chosen[rows] = True
+        old |= {one.key: set(one.hashes) for one in part.entries(chosen) if one.status == Status.ACTIVE and one.hashes}
+    asked = np.array([int.from_bytes(key[:8], sys.byteorder) for key in old], np.uint64)
+    found = np.flatnonzero(np.isin(table["key"][:, 0], asked) & (resolved.status == Status.ACTIVE))
+    keys = {int(row): table["key"][row].tobytes() for row in found}
+    new: dict[bytes, set[tuple[str, bytes]]] = {}
+    for kind in collected.kinds():
+        held = collected.hashes(kind)
+        stands = resolved.goes_to[held["row"]]
+        for at in np.flatnonzero(np.isin(stands, found)).tolist():
+            new.setdefault(keys[int(stands[at])], set()).add((kind, held["hash"][at].tobytes()))
+    return sum(key in new and not hashes & new[key] for key, hashes in old.items())
 
 
 def _joined(view: View, collected: Collector) -> int:
