@@ -15,6 +15,7 @@ import urllib.request
 import psutil
 import pytest
 
+from tocsin.demo.stage import free_port
 from tocsin.gateway.cluster.serving import ClusterError, Replica, ray_running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -25,7 +26,7 @@ MEMORY = 80 << 20
 def ask(url, body=None):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read()), answer.headers.get("x-tocsin-node", "")
 
 
@@ -68,7 +69,7 @@ def gateway(nodes, tmp_path, make_list):
     """The core on that cluster; gives its address, once it answers."""
     cluster, _ = nodes
     make_list(tmp_path / "known", "0f" * 32)
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "tocsin", "gateway", "--data", str(tmp_path / "gateway"), "--port", str(port)]
     command += ["--cluster", cluster.address, "--bucket", "s3://bucket/gateway", "--list", str(tmp_path / "known")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -83,14 +84,6 @@ def gateway(nodes, tmp_path, make_list):
             assert process.wait(60) == 0
         finally:
             process.kill()
-
-
-def _free_port():
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def _shut(url):
