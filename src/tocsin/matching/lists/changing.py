@@ -207,7 +207,7 @@ def _imported(
         resolved = resolve(table, ordered)
         report.rows, report.merged = collected.rows, resolved.merged
         hides = _against(table, resolved, opened, report, ordered) if opened else {}
-        if opened and report.replaced and not ordered:
+        if opened and report.replaced and not ordered and (resolved.status == Status.ACTIVE).any():
             report.unlike = _unlike(collected, table, resolved, opened.view, hides)
         del table
         report.active = int((resolved.status == Status.ACTIVE).sum())
