@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from tocsin.media.messages import MessageError, result_of
+from tocsin.media.messages import MessageError, result_of, told
 from tocsin.model.media import Fingerprints, Print
 from tocsin.model.observation import NotScanned
 
@@ -64,11 +64,10 @@ _SUMS = ("looked", "keyframes", "scenes", "spared", "broken", "reopened", "bytes
 
 def look_of(raw: dict[str, Any]) -> Look:
     """Read one look. Raises MessageError."""
-    found = {"media": "picture", "md5": "", "sha1": "", "sha256": "", "frames": [], "windows": [], "format": ""}
     try:
         if len(raw["prints"]) > 16 or len(raw.get("labels", ())) > 64:
             raise MessageError("a look is too long")
-        result = result_of({"found": {**found, "prints": raw["prints"], "reason": "", "detail": ""}})
+        result = result_of({"found": told(Fingerprints(media="picture"))["found"] | {"prints": raw["prints"]}})
         if isinstance(result, NotScanned):
             raise MessageError("a look is none")
         at, arrived = float(raw["at"]), raw["arrived_ns"]
