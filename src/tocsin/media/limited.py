@@ -6,13 +6,11 @@ file that takes too long, or that ends its worker, is *not scanned*; the next on
 """
 
 import contextlib
-import json
 import logging
 import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tocsin.media import formats, messages
+from tocsin.media import formats, messages, starting
 from tocsin.media.naming import as_named
 from tocsin.media.opening import head_of, open_regular, words
 from tocsin.media.options import Options
@@ -38,7 +36,6 @@ _log = logging.getLogger(__name__)
 _START_S = 60.0
 _AHEAD = 16
 _MEMORY_FILES = hasattr(os, "memfd_create")
-_KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "SYSTEMROOT")
 _BYTES_A_PIXEL = 12
 _BYTES_A_SECOND = 20_000_000
 
@@ -110,26 +107,10 @@ class _Worker:
             return
         self.stop()
         self._video = video
-        ours, theirs = socket.socketpair()
-        settings = json.dumps(self._settings | {"frames": video, "owner": 0})
-        command = [sys.executable, "-P", "-m", self.module, str(theirs.fileno()), settings]
-        environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
-        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
         try:
-            self._process = subprocess.Popen(
-                command,
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.PIPE,  # its end there tells the process that this one is gone
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                start_new_session=True,
-            )
+            self._process, ours = starting.start(self.module, self._settings | {"frames": video}, arenas=1)
         except OSError as error:
-            ours.close()
             raise LimitedError(f"The limited process that decodes pictures cannot be run: {error.strerror}.") from error
-        finally:
-            theirs.close()
         self._sock = ours
         try:
             hello = messages.receive(ours, time.monotonic() + _START_S)

@@ -13,12 +13,12 @@ import logging
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tocsin.gateway.streams.looks import Look, Tally, look_of, tally_of
+from tocsin.media import starting
 from tocsin.media.limited import LimitedError
 from tocsin.media.messages import MOST, MessageError
 from tocsin.model.observation import NotScanned
@@ -26,7 +26,6 @@ from tocsin.model.observation import NotScanned
 _log = logging.getLogger(__name__)
 _START_S = 60.0
 _CUT_S = 30.0
-_KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LANG", "SYSTEMROOT")
 _NULL = "/dev/null"
 
 
@@ -217,26 +216,11 @@ class _Worker:
 
     async def start(self) -> None:
         """Start the process. Raises LimitedError."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        command = [sys.executable, "-P", "-m", "tocsin.gateway.streams.worker", str(theirs.fileno())]
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
         try:
-            self._process = subprocess.Popen(
-                [*command, json.dumps(self._settings | {"owner": 0})],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.PIPE,  # its end there tells the process that this one is gone
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                start_new_session=True,
-            )
+            self._process, ours = starting.start("tocsin.gateway.streams.worker", self._settings, arenas=2)
         except OSError as error:
-            ours.close()
             raise LimitedError(f"The limited process that decodes streams cannot be run: {error.strerror}.") from error
-        finally:
-            theirs.close()
+        ours.setblocking(False)
         self._sock = ours
         try:
             async with asyncio.timeout(_START_S):
