@@ -127,8 +127,11 @@ def add(
     """
     began = time.monotonic()
     with folders.changing(folder):
+        by_hand = opened is None and not ordered  # only then is it worth to look at what replaced what
         opened = _opened(folder, key, opened)
-        state, report = _imported(folder, opened.view.state, sources, opened, progress, stage, ordered, forgets)
+        state, report = _imported(
+            folder, opened.view.state, sources, opened, progress, stage, ordered, forgets, by_hand
+        )
         if report.active or report.tombstones:
             _settle(folder, state)
         elif report.rejected or report.broken:
@@ -182,6 +185,7 @@ def _imported(
     stage: Stage = lambda _: None,
     ordered: bool = False,
     forgets: Forgets = lambda _: False,
+    by_hand: bool = False,
 ) -> tuple[State, Report]:
     """Write what the sources hold as one more part, which takes in the small ones before it; return the state with it
     and what was done.
@@ -207,7 +211,7 @@ def _imported(
         resolved = resolve(table, ordered)
         report.rows, report.merged = collected.rows, resolved.merged
         hides = _against(table, resolved, opened, report, ordered) if opened else {}
-        if opened and report.replaced and not ordered and (resolved.status == Status.ACTIVE).any():
+        if opened and report.replaced and by_hand:
             report.unlike = _unlike(collected, table, resolved, opened.view, hides)
         del table
         report.active = int((resolved.status == Status.ACTIVE).sum())
