@@ -1,10 +1,9 @@
 import contextlib
-import os
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import x_servers
 from Xlib import X, display, error
 from Xlib.ext import xtest
 
@@ -65,15 +64,7 @@ class Screen:
 
 @pytest.fixture
 def screen() -> Iterator[Screen]:
-    reading, writing = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"],
-        pass_fds=(writing,),
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        name = f":{pipe.readline().strip()}"
+    name, server = x_servers.serve(size="1280x800")
     found = Screen(name)
     yield found
     with contextlib.suppress(OSError, error.ConnectionClosedError):

@@ -3,10 +3,8 @@
 import hashlib
 import io
 import json
-import os
 import subprocess
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +15,9 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
+import x_servers
 from PIL import Image
-from Xlib import X, display, error
+from Xlib import X, display
 
 from tocsin.agent.asking import Answered, Asking
 from tocsin.agent.sensors.comparing import Comparing
@@ -66,38 +65,16 @@ def photo() -> Callable[..., Pixels]:
     return drawings.photo
 
 
-def _serve(*more_options: str) -> tuple[str, "subprocess.Popen[bytes]"]:
-    """Start a bare X server (Xvfb, no window manager) and wait until it takes connections."""
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x900x24", "-nolisten", "tcp", "-noreset"]
-    command += more_options
-    server = subprocess.Popen(command, pass_fds=(write,), stderr=subprocess.DEVNULL)
-    os.close(write)
-    number = b""
-    while not number.endswith(b"\n") and (more := os.read(read, 20)):
-        number += more
-    os.close(read)
-    name = f":{number.decode().strip()}"
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            display.Display(name).close()
-            return name, server
-        except (error.DisplayError, error.ConnectionClosedError, OSError):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-
 @pytest.fixture
 def serve() -> Callable[[], tuple[str, "subprocess.Popen[bytes]"]]:
     """Return a function that starts an X server; the test ends it."""
-    return _serve
+    return x_servers.serve
 
 
 @pytest.fixture(scope="session")
 def x_server() -> Iterator[str]:
     """The name of a bare X server."""
-    name, server = _serve()
+    name, server = x_servers.serve()
     yield name
     server.terminate()
     server.wait(60)
