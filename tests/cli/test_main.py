@@ -2,9 +2,12 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import types
+from pathlib import Path
+from typing import NoReturn
 
 import click
 import pytest
@@ -42,6 +45,25 @@ def test_a_failure_ends_with_2_and_a_sentence(how: str, words: str) -> None:
     assert done.exit_code == 2
     assert words in done.output
     assert "Traceback" not in done.output
+
+
+def test_a_polite_request_to_end_tidies_up_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A list that is being built lies in a folder of its own, in the clear: it must not stay there."""
+
+    def rows(*_: object, **__: object) -> NoReturn:
+        assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".known.building-")]
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError
+
+    monkeypatch.setattr("tocsin.matching.lists.changing._imported", rows)
+    (tmp_path / "a.txt").write_text("d" * 32)
+    done = CliRunner().invoke(
+        cli.main, ["lists", "build", "known", "--from", str(tmp_path / "a.txt"), "--out", str(tmp_path / "known")]
+    )
+    assert (done.exit_code, "Stopped" in done.output) == (2, True)
+    assert [one.name for one in tmp_path.iterdir()] == ["a.txt"]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_reader_that_leaves_early_does_not_look_like_something_found() -> None:

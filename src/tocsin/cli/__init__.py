@@ -4,7 +4,10 @@ import contextlib
 import errno
 import importlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -44,7 +47,8 @@ class _Lazy(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever goes wrong ends with 2, since 1 means that something was found."""
         try:
-            return super().invoke(ctx)
+            with _terminable():
+                return super().invoke(ctx)
         except click.ClickException as problem:
             problem.exit_code = 2  # type: ignore[misc]
             raise
@@ -71,6 +75,21 @@ class _Lazy(click.Group):
         """List commands with their one-line help without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a polite request to end (SIGTERM) tidy up as Ctrl-C does; a command may still set its own way."""
+    ours = threading.current_thread() is threading.main_thread() and (
+        signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if ours:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _forget_output() -> None:

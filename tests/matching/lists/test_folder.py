@@ -106,3 +106,28 @@ def test_one_change_at_a_time(tmp_path, monkeypatch):
     assert "Another program" in caught[0]
     with folders.changing(tmp_path):
         assert os.path.exists(tmp_path / ".lock")  # noqa: PTH110
+
+
+def test_what_a_killed_build_left_is_cleared_by_the_next_one_and_a_living_one_is_not(tmp_path):
+    """Its hashes lie in the clear, also where the list is to be sealed."""
+    left = tmp_path / ".known.building-killed"
+    left.mkdir()
+    (left / "md5").write_bytes(b"hashes")
+    (tmp_path / ".known.building-file").touch()
+    (tmp_path / ".known.building-link").symlink_to(tmp_path)
+    (tmp_path / ".other.building-1").mkdir()
+    with folders.making(tmp_path / "known") as first:
+        assert not left.exists()
+        with folders.making(tmp_path / "known") as second:
+            assert first.is_dir()
+            assert first != second
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".known.building-file", ".known.building-link", ".other.building-1",
+    }  # fmt: skip
+
+
+def test_what_was_made_stays_where_it_was_put(tmp_path):
+    with folders.making(tmp_path / "deep" / "known") as place:
+        (place / "list.yaml").touch()
+        place.rename(tmp_path / "deep" / "known")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["known"]

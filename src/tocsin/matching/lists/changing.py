@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -83,27 +82,20 @@ def build(
         raise ListError(f"{folder} {held}. Nothing was changed.")
     began = time.monotonic()
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.building-", dir=folder.parent))
-    except OSError as error:
-        raise ListError(f"{folder} cannot be made: {error.strerror or error}.") from error
-    try:
-        recipients = key.recipients(making) if key else ()
-        state = State(version=0, recipients=recipients)
-        created = terms.created or datetime.now(UTC).isoformat(timespec="seconds")
-        folders.write_terms(making, replace(terms, created=created))
-        state, report = _imported(making, state, sources, None, progress, stage)
-        if not report.active and not report.tombstones:
-            raise ListError(_nothing(sources, report))
-        folders.write_state(making, state)
-        if folder.is_dir():
-            folder.rmdir()
-        making.rename(folder)
+        with folders.making(folder) as making:
+            recipients = key.recipients(making) if key else ()
+            state = State(version=0, recipients=recipients)
+            created = terms.created or datetime.now(UTC).isoformat(timespec="seconds")
+            folders.write_terms(making, replace(terms, created=created))
+            state, report = _imported(making, state, sources, None, progress, stage)
+            if not report.active and not report.tombstones:
+                raise ListError(_nothing(sources, report))
+            folders.write_state(making, state)
+            if folder.is_dir():
+                folder.rmdir()
+            making.rename(folder)
     except OSError as error:
         raise ListError(f"{folder} cannot be written: {error.strerror or error}.") from error
-    finally:
-        if making.exists():
-            shutil.rmtree(making, ignore_errors=True)
     report.seconds = time.monotonic() - began
     return report
 

@@ -7,6 +7,8 @@ import contextlib
 import json
 import math
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -201,6 +203,47 @@ def sweep(folder: Path, state: State) -> None:
         if ours and not path.name.startswith(tuple(f"{part.name}." for part in state.parts)):
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+@contextlib.contextmanager
+def making(folder: Path) -> Iterator[Path]:
+    """Give a place beside ``folder`` to build it in, to be renamed when whole; nothing is left of it otherwise.
+
+    What a build left there that was killed is cleared away first: its hashes lie in the clear. Raises OSError.
+    """
+    begins = f".{folder.name}.building-"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.iterdir():
+        if left.name.startswith(begins):
+            with _held(left) as nobodys:
+                if nobodys:
+                    shutil.rmtree(left, ignore_errors=True)
+    place = Path(tempfile.mkdtemp(prefix=begins, dir=folder.parent))
+    try:
+        with _held(place):
+            yield place
+    finally:
+        if place.exists():
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(place: Path) -> Iterator[bool]:
+    """Hold a folder while it is built in; False where another program holds it, or where nobody can tell."""
+    if os.name != "posix":
+        yield False
+        return
+    import fcntl
+
+    with contextlib.ExitStack() as held:
+        try:
+            handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = True
+        except OSError:
+            mine = False
+        yield mine
 
 
 @contextlib.contextmanager
