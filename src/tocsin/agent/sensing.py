@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -102,12 +102,13 @@ def _open_files(senses: Senses, clock: Clock, media: Media) -> None:
     try:
         from tocsin.agent.sensors.comparing import Comparing
         from tocsin.agent.sensors.files import FileSensor
-        from tocsin.agent.sensors.folders import Places
+        from tocsin.agent.sensors.folders import Places, shared_by_all
         from tocsin.agent.sensors.hashing import Workers
         from tocsin.agent.sensors.seen_files import SeenFiles
         from tocsin.agent.sensors.sweep import SweepSensor
 
-        places = Places(Path.home(), media.own, lambda path: media.private("", path), media.count)
+        home = Path.home()
+        places = Places(home, media.own, partial(media.private, ""), media.count, shared=shared_by_all(home))
         seen = SeenFiles(media.state)
         hasher = Workers(3)  # small files, large ones, old ones: none keeps another waiting
         comparing = Comparing(media.asking, seen, hasher, clock)

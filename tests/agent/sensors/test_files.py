@@ -214,3 +214,17 @@ def test_what_the_order_names_as_privileged_is_never_hashed(files, sensor, until
     until(lambda: files.names() == {"b.jpg"})
     assert files.hasher.hashed == 1
     assert "privileged" in files.counts
+
+
+def test_of_a_folder_that_all_share_only_our_own_files_are_followed(files, sensor, until, tmp_path, monkeypatch):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    files.places.shared = (str(shared),)
+    monkeypatch.setattr(files.places.__class__, "is_foreign", lambda _, path: path.endswith("theirs.jpg"))
+    sensor()
+    for name in ("theirs.jpg", "ours.jpg"):
+        (shared / name).write_bytes(b"\xff\xd8\xff " + name.encode())
+    until(lambda: "ours.jpg" in files.names())
+    (shared / "last.jpg").write_bytes(b"\xff\xd8\xff last")
+    until(lambda: "last.jpg" in files.names())
+    assert files.names() == {"ours.jpg", "last.jpg"}

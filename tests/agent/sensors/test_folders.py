@@ -1,8 +1,10 @@
 import os
+import pwd
+from pathlib import Path
 
 import pytest
 
-from tocsin.agent.sensors.folders import MountWatch, Places, mounted
+from tocsin.agent.sensors.folders import SHARED, MountWatch, Places, mounted, shared_by_all
 
 
 @pytest.fixture
@@ -106,3 +108,36 @@ def test_nothing_mounted_means_no_change():
     watch.changed()
     assert not watch.changed()
     watch.close()
+
+
+def test_of_folders_that_all_accounts_share_only_our_own_part_is_looked_at(tmp_path, home):
+    """Else a picture saved to /tmp would never be compared, nor should anybody else's be."""
+    shared, counted = tmp_path / "shared", []
+    (shared / "mine").mkdir(parents=True)
+    (shared / "a.jpg").touch()
+    us, them = (
+        Places(home, mountinfo=mounts(tmp_path), shared=(str(shared), "/not/there"), uid=uid, count=counted.append)
+        for uid in (os.getuid(), os.getuid() + 1)
+    )
+    assert us.roots()[-1] == str(shared)
+    for places, is_left_out in ((us, False), (them, True)):
+        assert places.skip(str(shared / "mine"), os.getuid()) is is_left_out
+        assert places.is_foreign(str(shared / "a.jpg")) is is_left_out
+    assert not us.skip(str(shared), 0)
+    assert us.skip(str(shared / "of-the-system"), 0) is (os.getuid() != 0)
+    assert not them.is_foreign(str(home / "a.jpg"))
+    assert not them.is_foreign(str(shared / "gone"))
+    assert counted == []
+
+
+def test_a_home_in_a_shared_folder_is_still_a_home(tmp_path, home):
+    (home / "a.jpg").touch()
+    them = Places(home, mountinfo=mounts(tmp_path), shared=(str(tmp_path),), uid=os.getuid() + 1)
+    assert not them.is_foreign(str(home / "a.jpg"))
+
+
+def test_only_the_agent_of_the_account_itself_looks_beyond_its_home(tmp_path):
+    """A demonstration has a home of its own, and does not look at what its user keeps elsewhere."""
+    assert shared_by_all(tmp_path) == ()
+    own = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    assert set(shared_by_all(own)) == {os.path.realpath(path) for path in SHARED}

@@ -170,3 +170,14 @@ def test_folders_that_vanish_are_no_obstacle(files, sweep, until):
     made = sweep()
     made.arrived("/nowhere/at/all")
     until(lambda: made.rounds == 1)
+
+
+@pytest.mark.parametrize(("stranger", "found"), [(0, {"a.jpg", "b.jpg"}), (1, set())])
+def test_of_a_folder_that_all_share_only_our_own_files_are_swept(files, sweep, until, tmp_path, stranger, found):
+    shared = tmp_path / "shared"
+    (shared / "deep").mkdir(parents=True)
+    (shared / "a.jpg").write_bytes(b"\xff\xd8\xff a")
+    (shared / "deep" / "b.jpg").write_bytes(b"\xff\xd8\xff b")
+    files.places.shared, files.places.uid = (str(shared),), files.places.uid + stranger
+    made = sweep()
+    until(lambda: made.rounds == 1 and files.names() == found)

@@ -180,6 +180,8 @@ class FileSensor:
             if self._places.private(path):
                 self._count("privileged")
                 continue
+            if self._places.is_foreign(path):
+                continue
             try:
                 looked = self._comparing.compare(path, "files", urgent=True, seen_ns=seen_ns)
             except Exception as problem:

@@ -1,11 +1,13 @@
 """Which folders are looked at: this account's own, its browsers' caches, and drives that are attached.
 
 The account's home and the folders it keeps elsewhere (XDG user-dirs); everything mounted under /media, /run/media and
-/mnt from a real file system, and in the home also encrypted folders and disks in memory. What else is mounted there (a
-network share) is counted as not scanned. Left out: the agent's own folder, homes of other accounts, folders in the home
-that belong to somebody else, and what the order names as privileged.
+/mnt from a real file system, and in the home also encrypted folders and disks in memory; of the folders that every
+account may write to (/tmp), what belongs to this one. What else is mounted there (a network share) is counted as not
+scanned. Left out: the agent's own folder, homes of other accounts, folders in the home that belong to somebody else,
+and what the order names as privileged.
 """
 
+import contextlib
 import os
 import re
 import select
@@ -14,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MOUNTS = ("/media", "/run/media", "/mnt")
+SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
+"""Folders that every account may write to."""
 _FILE_SYSTEMS = frozenset(
     [
         "ext2",
@@ -53,7 +57,7 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 @dataclass(slots=True)
 class Places:
     """The folders of one account. ``own`` are folders of the agent itself; ``private`` says which paths are
-    privileged; ``mountinfo`` is the kernel's list of mounts."""
+    privileged; ``mountinfo`` is the kernel's list of mounts; ``shared`` are folders of all accounts."""
 
     home: Path
     own: tuple[Path, ...] = ()
@@ -61,6 +65,7 @@ class Places:
     count: Callable[[str], None] = lambda _: None
     mountinfo: Path = Path("/proc/self/mountinfo")
     mounts: tuple[str, ...] = MOUNTS
+    shared: tuple[str, ...] = ()
     uid: int = field(default_factory=os.getuid)
 
     def roots(self) -> list[str]:
@@ -71,7 +76,7 @@ class Places:
             resolved = os.path.realpath(path)
             if Path(resolved).is_dir() and self._is_ours(resolved):
                 real.setdefault(resolved)
-        return list(real)
+        return [*real, *(path for path in self.shared if path not in real and Path(path).is_dir())]
 
     def drives(self) -> list[str]:
         """Return where drives and encrypted folders are mounted now, those in the home included."""
@@ -95,12 +100,22 @@ class Places:
         """Say whether a folder is left out."""
         if any(folder == str(path) or folder.startswith(f"{path}/") for path in self.own):
             return True
+        if self._is_shared(folder) and folder not in self.shared and owner != self.uid:
+            return True
         if owner not in (self.uid, 0) and self.uid != 0 and not self._is_mount(folder):
             self.count("not-scanned-other-owner")
             return True
         if self.private(folder):
             self.count("privileged")
             return True
+        return False
+
+    def is_foreign(self, path: str) -> bool:
+        """Say whether a file lies where every account may write and belongs to another one: it is not looked at."""
+        if not self._is_shared(path):
+            return False
+        with contextlib.suppress(OSError):
+            return Path(path).lstat().st_uid != self.uid
         return False
 
     def _named(self) -> Iterator[str]:
@@ -122,6 +137,11 @@ class Places:
         """Say whether a path lies where drives are mounted."""
         return any(path == place or path.startswith(f"{place}/") for place in self.mounts)
 
+    def _is_shared(self, path: str) -> bool:
+        """Say whether a path lies where every account may write, outside the account's own home and the drives."""
+        inside = any(path.startswith(f"{place}/") for place in self.shared)
+        return inside and not path.startswith(f"{self.home}/") and not self._is_mount(path)
+
     def _is_ours(self, path: str) -> bool:
         """Say whether a tree may be looked at: never another account's home, nor the whole system."""
         home = str(self.home)
@@ -131,6 +151,18 @@ class Places:
         except OSError:
             return False
         return path != "/" and (inside or owner == self.uid)
+
+
+def shared_by_all(home: Path) -> tuple[str, ...]:
+    """Return the folders that every account may write to; none for an agent that was given a home of its own, as in a
+    demonstration: it looks at nothing outside that."""
+    import pwd
+
+    try:
+        own = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return ()
+    return tuple(dict.fromkeys(os.path.realpath(path) for path in SHARED)) if home == own else ()
 
 
 class MountWatch:
