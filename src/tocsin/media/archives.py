@@ -117,7 +117,9 @@ def _inside(archive: BinaryIO, prefix: str, depth: int, spent: _Spent) -> Iterat
     kind = formats.kind_of(archive.read(formats.HEAD))
     archive.seek(0)
     if formats.media_of(kind) == "picture":
-        kind = formats.attached_to(archive.read(spent.bounds.picture))
+        size = archive.seek(0, 2)
+        archive.seek(0)
+        kind = formats.attached_to(archive.read(min(size, spent.bounds.picture)))  # a read takes its memory at once
         archive.seek(0)
     if kind in formats.UNSUPPORTED_ARCHIVES:
         why = formats.UNSUPPORTED_ARCHIVES[kind]
