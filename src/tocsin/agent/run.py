@@ -20,7 +20,6 @@ from tocsin.agent.limits import Limits, Usage
 from tocsin.agent.loop import Loop
 from tocsin.agent.media import DETECTOR
 from tocsin.agent.media_desk import MediaDesk
-from tocsin.agent.memory import Memory
 from tocsin.agent.notice import Acceptances, words
 from tocsin.agent.notice_x11 import X11Notice, check_display
 from tocsin.agent.sensing import OpenSenses, open_senses
@@ -34,6 +33,7 @@ from tocsin.placement.config import Config, Folders, PlacementError
 from tocsin.placement.courier import EvidenceCourier, OrderCourier
 from tocsin.placement.crew import Crew
 from tocsin.placement.journal import Journal
+from tocsin.placement.memory import Memory
 from tocsin.placement.platform import boot_identity, lower_privilege, runs_as_root, take_lock
 from tocsin.placement.standing import Standing
 from tocsin.placement.uplink import Uplink, flush

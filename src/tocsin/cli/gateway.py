@@ -196,8 +196,10 @@ def serve(settings: "Settings") -> None:
     """Run until Ctrl-C or a termination signal; say where."""
     from tocsin.cli.up import listening
     from tocsin.gateway.gateway import Gateway
+    from tocsin.placement.memory import limit_arenas
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    limit_arenas()
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         stack.enter_context(sole(settings.data, "gateway"))
         settings, followed = stack.enter_context(following(settings))

@@ -24,6 +24,7 @@ from tocsin.gateway.forwarding import Core
 from tocsin.gateway.front import Front, Receive, Scope, Send
 from tocsin.gateway.gateway import Gateway
 from tocsin.gateway.settings import Settings
+from tocsin.placement.memory import limit_arenas
 
 _OURS = ("/h/", "/m/", "/status")
 _PATHS = ("data", "tls_cert", "tls_key", "classifier", "ladder")
@@ -86,6 +87,7 @@ def main() -> None:
     import uvicorn
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    limit_arenas()
     settings = settings_of_json(sys.stdin.readline())
     gateway = Gateway.open(settings, name=sys.argv[2])
     config = uvicorn.Config(

@@ -1,8 +1,8 @@
-"""Give memory back: what the C library holds after lines were read and pictures found is the system's again.
+"""Keep what the C library holds near what is used: its freed memory is the system's again.
 
-Reading a line takes some forty megabytes for a moment, looking for pictures a dozen; glibc keeps freed memory for
-later, in an arena for each thread. With two arenas and a trim after each burst the agent stays near what it uses.
-Elsewhere than on glibc nothing is done.
+glibc keeps freed memory for later, in an arena for each thread: a service with many threads grows for days by what lies
+free in the arenas of all of them. Two arenas are enough. An agent also trims after each burst, since reading a line
+takes some forty megabytes for a moment, and looking for pictures a dozen. Elsewhere than on glibc nothing is done.
 """
 
 import ctypes
@@ -35,14 +35,25 @@ class Memory:
         return True
 
 
+def limit_arenas() -> None:
+    """Let the threads that are started from now on share few arenas."""
+    _glibc_limited()
+
+
 def _system_trim() -> Callable[[], object] | None:
     """Return the C library's trim, its arenas limited; None where there is none."""
+    library = _glibc_limited()
+    return (lambda: library.malloc_trim(0)) if library is not None else None
+
+
+def _glibc_limited() -> ctypes.CDLL | None:
+    """Return the C library, its arenas limited; None where it is another one."""
     if not sys.platform.startswith("linux"):
         return None
     try:
         library = ctypes.CDLL(None)
         library.mallopt(_M_ARENA_MAX, ARENAS)
-        trim = library.malloc_trim
+        library.malloc_trim  # noqa: B018 (musl has none)
     except (OSError, AttributeError):
         return None
-    return lambda: trim(0)
+    return library
