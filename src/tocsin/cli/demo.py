@@ -39,7 +39,7 @@ def command(data: Path | None, port: int, seconds: int | None) -> None:
     screen = Console()
     screen.print("[bold]Tocsin[/bold] demonstration. Everything is real except the script.\n")
     try:
-        with _terminable(), Stage(data, port=port) as stage:
+        with _interruptible(), Stage(data, port=port) as stage:
             _set(stage, screen)
             _tell(stage, screen)
             _watch(stage, screen, seconds)
@@ -127,17 +127,12 @@ def _line(stage: "Stage") -> "RenderableType":
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Let a polite request to end (SIGTERM) stop everything as Ctrl-C does, wherever it was started."""
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C stop everything wherever it was started: a shell's background job begins with it ignored."""
     import signal
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signs = (signal.SIGTERM, signal.SIGINT)  # a shell's background job starts with Ctrl-C ignored
-    before = [signal.signal(sign, stop) for sign in signs]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
-        for sign, handler in zip(signs, before, strict=True):
-            signal.signal(sign, handler)
+        signal.signal(signal.SIGINT, before)

@@ -198,7 +198,6 @@ def serve(settings: "Settings") -> None:
     from tocsin.gateway.gateway import Gateway
     from tocsin.placement.memory import limit_arenas
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     limit_arenas()
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         stack.enter_context(sole(settings.data, "gateway"))

@@ -3,11 +3,13 @@
 import hashlib
 import io
 import json
+import os
 import subprocess
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import drawings
@@ -248,3 +250,20 @@ def files(tmp_path: Path) -> Iterator[FileRig]:
     rig = FileRig(tmp_path)
     yield rig
     rig.end()
+
+
+@pytest.fixture
+def renumber(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, dict[str, int]], None]:
+    """Let trees seem to a sensor's module to lie on other devices: folder → device number."""
+    real = os.stat
+
+    def as_if(module: str, numbers: dict[str, int]) -> None:
+        def stat(path: Any, **how: Any) -> SimpleNamespace:
+            about = real(path, **how)
+            other = next((number for top, number in numbers.items() if str(path).startswith(top)), about.st_dev)
+            kept = {name: getattr(about, name) for name in dir(about) if name.startswith("st_")}
+            return SimpleNamespace(**kept | {"st_dev": other})
+
+        monkeypatch.setattr(f"tocsin.agent.sensors.{module}.os.stat", stat)
+
+    return as_if

@@ -3,7 +3,6 @@ import os
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from inotify_simple import flags
@@ -94,20 +93,11 @@ def test_links_and_skipped_folders_are_not_followed(watch, tmp_path, tmp_path_fa
     assert settled(watch, tmp_path) == set()
 
 
-def test_a_subvolume_is_part_of_the_tree_and_a_mount_is_not(tmp_path, monkeypatch):
+def test_a_subvolume_is_part_of_the_tree_and_a_mount_is_not(tmp_path, renumber):
     for name in ("subvolume/deep", "mount"):
         (tmp_path / name).mkdir(parents=True)
     numbers = {str(tmp_path / "subvolume"): 98, str(tmp_path / "mount"): 99}
-    real = os.stat
-
-    def stat(path, **how):
-        about = real(path, **how)
-        other = next((number for top, number in numbers.items() if str(path).startswith(top)), about.st_dev)
-        return SimpleNamespace(
-            **{name: getattr(about, name) for name in dir(about) if name[:3] == "st_"} | {"st_dev": other}
-        )
-
-    monkeypatch.setattr("tocsin.agent.sensors.inotify.os.stat", stat)
+    renumber("inotify", numbers)
     watch = TreeWatch(mounted=lambda folder: folder.endswith("/mount"))
     list(watch.add(str(tmp_path), time.time() + 60))
     wanted = [tmp_path / "subvolume" / "a", tmp_path / "subvolume" / "deep" / "b"]

@@ -1,6 +1,4 @@
 import hashlib
-import os
-from types import SimpleNamespace
 
 import pytest
 
@@ -141,22 +139,13 @@ def test_what_cannot_be_examined_is_told_once(files, sweep, until):
     assert sorted(one.body.reason for one in files.missed) == ["failed-file", "unreadable"]
 
 
-def test_a_subvolume_is_swept_and_a_mount_is_not(files, sweep, until, monkeypatch):
+def test_a_subvolume_is_swept_and_a_mount_is_not(files, sweep, until, renumber):
     files.picture("plain/a.jpg")
     inside = files.picture("subvolume/deep/b.jpg")
     outside = files.picture("mount/c.jpg")
     files.mountinfo.write_text(f"36 35 98:0 / {outside.parent} rw - cifs //server/share rw\n")
     numbers = {str(inside.parent.parent): 98, str(outside.parent): 99}
-    real = os.stat
-
-    def stat(path, **how):
-        about = real(path, **how)
-        other = next((number for top, number in numbers.items() if str(path).startswith(top)), about.st_dev)
-        return SimpleNamespace(
-            **{name: getattr(about, name) for name in dir(about) if name[:3] == "st_"} | {"st_dev": other}
-        )
-
-    monkeypatch.setattr("tocsin.agent.sensors.sweep.os.stat", stat)
+    renumber("sweep", numbers)
     made = sweep()
     until(lambda: made.rounds == 1)
     until(lambda: files.names() >= {"a.jpg", "b.jpg"})
