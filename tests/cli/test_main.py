@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -47,6 +48,15 @@ def test_a_failure_ends_with_2_and_a_sentence(how: str, words: str) -> None:
     assert "Traceback" not in done.output
 
 
+@pytest.fixture
+def as_started() -> Iterator[None]:
+    """A process that has just started: an earlier test may have left a command's own way to end."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("as_started")
 def test_a_polite_request_to_end_tidies_up_as_ctrl_c_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A list that is being built lies in a folder of its own, in the clear: it must not stay there."""
 
